@@ -1,0 +1,44 @@
+# make demo | make test | make lint | make setup. ARGS goes to the command, e.g. make demo ARGS=--once
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+# The stamps say which lock the environment was made from; a changed lock installs again.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Nightshift needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
+	@test -e $(VENV)/.dev && touch $@ || { \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e . && touch $@; }
+
+$(VENV)/.dev: $(VENV)/.made requirements-dev.lock pyproject.toml
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(VENV)/.dev ## an environment with everything
+
+demo: $(VENV)/.runtime ## two incidents, live; needs no key, no Docker, no network (ARGS=--once, ARGS=--docker)
+	@$(BIN)/nightshift demo $(ARGS)
+
+test: $(VENV)/.dev ## all tests; those of the real stack are skipped where it is missing
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy, import-linter, codespell
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
+
+format: $(VENV)/.dev ## ruff's own hand
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean: ## away with the environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist

@@ -1,0 +1,25 @@
+"""What a run is given: ports and limits. Not here: how they are opened (nightshift/wiring.py)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.limits import Limits
+from domain.ports import Clock, Containers, Guests, Ledger, Memory, Metrics, Rulebook
+from domain.reasoning import Reasoner
+from domain.tooling import EvidenceTool
+
+
+@dataclass(kw_only=True)
+class Deps:
+    """The context of a run: `Runtime[Deps]`. Never checkpointed."""
+
+    clock: Clock
+    containers: Containers
+    metrics: Metrics | None
+    ledger: Ledger
+    memory: Memory
+    rulebook: Rulebook
+    limits: Limits
+    guests: Guests | None = None
+    reasoner: Reasoner | None = None
+    tools: Sequence[EvidenceTool] = ()

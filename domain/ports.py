@@ -1,0 +1,252 @@
+"""What nodes ask of the world. Each port has a real adapter and one in nightshift/testing.py.
+
+Every adapter puts a time-out on every call, returns what happened ("no data" included, with the
+exact query it made) and raises only `Transient` or `Permanent` (domain/errors.py).
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from pydantic import Field
+
+from domain.alert import Alert
+from domain.decision import Allowed, Approval, NeedsApproval, Refused
+from domain.diagnosis import Diagnosis, Match
+from domain.evidence import Evidence
+from domain.facts import ContainerEvent, ContainerFacts, ContainerStats, Inventory, LogTail
+from domain.guests import GuestFacts, GuestInventory
+from domain.incident import Attempt, Episode, Event, Incident, Outcome, PastIncident
+from domain.journal import Claimed, EffectResult, Entry, HeldBy, Intent, Standing
+from domain.plain import Plain, Record
+from domain.remedy import Effect
+from domain.target import Target
+from domain.verdict import Verdict
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time, so that tests own it."""
+
+    def now(self) -> datetime:
+        """UTC, aware."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Performed(Record):
+    """An effect's answer: `done`, or `already` where nothing had to change."""
+
+    result: Literal["done", "already"]
+    detail: str
+
+
+@runtime_checkable
+class Containers(Protocol):
+    """The container runtimes of all configured hosts."""
+
+    async def inventory(self) -> Inventory:
+        """All containers in scope or out of it, running or not, of every host that answers."""
+
+    async def facts(self, target: Target) -> ContainerFacts:
+        """Inspect by host and full id. Raises NotFound, Transient."""
+
+    async def logs(self, target: Target, *, lines: int) -> LogTail:
+        """The last lines, at most 64 KiB. Raises NotFound, Transient."""
+
+    async def stats(self, target: Target) -> ContainerStats | None:
+        """One usage sample; None when it is not running. Raises NotFound, Transient."""
+
+    async def perform(self, effect: Effect) -> Performed:
+        """Do one effect, once. Raises Transient when it is unknown whether it took place."""
+
+    def events(self, since: datetime | None) -> AsyncIterator[ContainerEvent]:
+        """The event stream of all hosts, from `since` on; raises Transient when it breaks."""
+
+
+class Sample(Record):
+    """One series' value at one time."""
+
+    labels: dict[str, str]
+    value: float
+    at: datetime
+
+
+class Answer(Record):
+    """What Prometheus said to `query`; no samples means no data."""
+
+    query: str
+    samples: list[Sample] = Field(default_factory=list)
+
+
+class Expression(Record):
+    """The alert's own expression, evaluated by our Prometheus.
+
+    `firing`, `clear` (its series exist and do not match) or `blind` (no series, no expression,
+    no answer); `range_s` is the longest range or lookback in it: how far back it can see.
+    """
+
+    state: Literal["firing", "clear", "blind"]
+    query: str
+    detail: str
+    range_s: float = 0.0
+
+
+class Probe(Record):
+    """An outside check (blackbox `probe_success`) of this container; `at` is the sample's own time.
+
+    `absent`: nobody probes it. `unknown`: it is probed, but the sample is stale or unreadable.
+    """
+
+    state: Literal["good", "bad", "absent", "unknown"]
+    query: str
+    detail: str
+    at: datetime | None = None
+
+
+@runtime_checkable
+class Metrics(Protocol):
+    """Our own Prometheus."""
+
+    async def instant(self, query: str) -> Answer:
+        """Evaluate now. Raises Transient, Permanent (bad query)."""
+
+    async def range(self, query: str, *, start: datetime, end: datetime, step_s: float) -> Answer:
+        """Evaluate over a window; one sample a step and series. Raises Transient, Permanent."""
+
+    async def firing(self) -> list[Alert]:
+        """Alerts that fire now according to Prometheus itself. Raises Transient, Permanent."""
+
+    async def expression(self, alert: Alert) -> Expression:
+        """Evaluate the alert's `g0.expr` for its labels here, never at the poster's host."""
+
+    async def probe(self, facts: ContainerFacts) -> Probe:
+        """What outside checks say about this container's published ports, address or name."""
+
+    async def volumes(self, facts: ContainerFacts) -> Answer:
+        """Free share (0..1) of the file systems that carry its mounts, by `mountpoint`."""
+
+
+@runtime_checkable
+class Guests(Protocol):
+    """Proxmox VE: one cluster's nodes and guests."""
+
+    async def inventory(self) -> GuestInventory:
+        """All nodes and guests; an endpoint that is down is named, not raised."""
+
+    async def guest(self, target: Target) -> GuestFacts:
+        """One guest by node and vmid, its tasks and lock included. Raises NotFound, Transient."""
+
+    async def perform(self, effect: Effect) -> Performed:
+        """Do one effect, once, and wait for its task's end.
+
+        Raises Permanent with Proxmox' reason; Transient when it is unknown whether it took place,
+        a task that did not end in time included.
+        """
+
+
+@runtime_checkable
+class Rulebook(Protocol):
+    """Runbooks."""
+
+    def match(self, situation: Mapping[str, Plain]) -> Match | None:
+        """The first runbook, by priority, whose condition holds over this situation."""
+
+
+@runtime_checkable
+class Memory(Protocol):
+    """Past incidents by likeness. An index that can be rebuilt from the ledger."""
+
+    async def similar(self, symptom: str, *, limit: int) -> list[PastIncident]:
+        """The most similar finished incidents, best first. Raises Transient when out of order."""
+
+    async def store(self, episode: Episode) -> None:
+        """Add or replace one episode. Raises Transient."""
+
+
+Decide = Callable[[Standing], Allowed | NeedsApproval | Refused]
+
+
+@runtime_checkable
+class Ledger(Protocol):
+    """The truth: incidents, evidence, claims, intents, desired state; durable on return."""
+
+    async def incident(self, incident: str) -> Incident:
+        """One incident. Raises NotFound."""
+
+    async def record(self, incident: str, event: Event) -> None:
+        """Add one event to the timeline; live views and the outbox read it."""
+
+    async def update(
+        self,
+        incident: str,
+        *,
+        target: Target | None = None,
+        diagnosis: Diagnosis | None = None,
+        attempts: Sequence[Attempt] | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """Set what has become known; None leaves a field as it is."""
+
+    async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
+        """Store observations (the newest of an id stands) and return their ids in order."""
+
+    async def evidence(self, incident: str, ids: Sequence[str]) -> list[Evidence]:
+        """The observations with these ids, in that order."""
+
+    async def claim(self, incident: str, keys: Sequence[str]) -> Claimed | HeldBy:
+        """Take all of these targets, or none. Again by the holder returns the same fence."""
+
+    async def holder(self, key: str) -> str | None:
+        """The incident that holds this target now."""
+
+    async def told(self, key: str) -> Incident | None:
+        """The newest incident on this target that ended with people (escalated, denied …)."""
+
+    async def fold(self, incident: str, parent: str) -> None:
+        """Make it wait for its parent's end; its own claims are released."""
+
+    async def reserve(
+        self, intents: Sequence[Intent], decide: Decide
+    ) -> Allowed | NeedsApproval | Refused:
+        """In one transaction: read the standing, decide, and where allowed write the intents."""
+
+    async def standing(
+        self, incident: str, *, thread: str, fence: int, keys: Sequence[str]
+    ) -> Standing:
+        """The same standing, outside a reservation: for a first word in analyse."""
+
+    async def entries(self, incident: str, attempt: int) -> list[Entry]:
+        """The journal of one attempt, in order of position."""
+
+    async def conclude(self, key: str, result: EffectResult) -> None:
+        """Write what came of an intent; a second conclusion is refused with Conflict."""
+
+    async def ask(
+        self, incident: str, *, digest: str, request: Plain, expires_at: datetime
+    ) -> None:
+        """Note that a person is asked; the same digest again is no change."""
+
+    async def approval(self, incident: str, digest: str) -> Approval | None:
+        """The answer to that request, if there is one."""
+
+    async def approval_expires(self, incident: str, digest: str) -> datetime | None:
+        """When that request ends; None if nobody was asked."""
+
+    async def stop_story(self, key: str) -> list[ContainerEvent]:
+        """The last events of this target, oldest first, bounded."""
+
+    async def last_healthy(self, key: str) -> ContainerFacts | None:
+        """Its facts when it was last seen well."""
+
+    async def ours(self, key: str, *, since: datetime) -> list[Entry]:
+        """Our own effects on this target since then: stops that were not somebody's."""
+
+    async def past(self, *, alert_name: str, service: str, kind: str) -> list[Episode]:
+        """Finished incidents of exactly this alert, service and kind, newest first, bounded."""
+
+    async def finish(
+        self, incident: str, outcome: Outcome, reason: str, episode: Episode | None
+    ) -> None:
+        """One transaction: outcome, episode, claims released, folded children woken."""

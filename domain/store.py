@@ -1,0 +1,167 @@
+"""What the shell asks of the store: accepting, queueing, messages, reading. Not here: nodes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from pydantic import Field
+
+from domain.alert import Alert
+from domain.decision import Approval
+from domain.facts import ContainerEvent, ContainerFacts
+from domain.incident import Event, Incident, IncidentStatus, Usage
+from domain.plain import Plain, Record
+
+
+class Job(Record):
+    """One segment to drive: run this incident's graph from where it stands."""
+
+    id: int
+    incident: str
+    why: Literal["alert", "cleared", "decision", "expiry", "wake", "parent_done", "resume"]
+    due_at: datetime
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """Accepted alerts and the jobs they become. Jobs are serial per incident."""
+
+    async def accept(self, alerts: Sequence[Alert]) -> list[str]:
+        """In one transaction, write all alerts down and return the incidents they belong to.
+
+        One id an alert, in order, without repeats; a `resolved` alert that belongs to no
+        incident is kept (a late `firing` of its episode opens cleared) and returns none.
+        Raises NotStored.
+        """
+
+    async def take(self) -> Job | None:
+        """The oldest due job whose incident nobody works on; it is ours until `done`."""
+
+    async def done(self, job: Job) -> None:
+        """This segment ended; the job is gone."""
+
+    async def wake(self, incident: str, *, why: str, at: datetime) -> None:
+        """Add a job due at that time."""
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest job that is not taken falls due."""
+
+    async def recover(self) -> int:
+        """At start, give back the jobs that a dead process had taken.
+
+        Every open incident without a job gets a `resume` job. Returns how many jobs there are.
+        """
+
+
+class Draft(Record):
+    """An incident's message that a channel has yet to bring up to date.
+
+    `version` counts the events it must show; `external_id` is the channel's message, once sent.
+    """
+
+    incident: str
+    channel: str
+    version: int
+    loud: bool
+    external_id: str | None
+    tries: int
+
+
+@runtime_checkable
+class Outbox(Protocol):
+    """Durable messages: one per incident and channel, rendered from the incident's events."""
+
+    async def drafts(self, channel: str, *, limit: int) -> list[Draft]:
+        """Messages behind their events and not held back now, oldest first."""
+
+    async def delivered(self, draft: Draft, *, external_id: str) -> None:
+        """This version is out."""
+
+    async def postpone(self, draft: Draft, *, until: datetime, error: str) -> None:
+        """Not now; the error is kept for `doctor` and the message."""
+
+
+class TimelineEvent(Event):
+    """An event with its place in the whole ledger."""
+
+    seq: int
+
+
+class Spending(Record):
+    """What the model cost, calls under way included; days and months are UTC.
+
+    `incidents` counts those in which it was asked, `by_day` the last 31 days (ISO dates).
+    """
+
+    incidents: int = 0
+    total: Usage = Field(default_factory=Usage)
+    today: Usage = Field(default_factory=Usage)
+    month: Usage = Field(default_factory=Usage)
+    by_day: dict[str, Usage] = Field(default_factory=dict)
+
+
+class Stats(Record):
+    """Counters for `/stats`."""
+
+    incidents: int
+    by_status: dict[str, int]
+    by_outcome: dict[str, int]
+    by_severity: dict[str, int]
+    actions: dict[str, int]
+    refused: dict[str, int]
+    avg_resolution_s: float | None
+    outbox_behind: int
+    queue_depth: int
+    paused: str
+    model: Spending = Field(default_factory=Spending)
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """What people look at, and the few things they say."""
+
+    async def incidents(
+        self, *, limit: int, status: IncidentStatus | None = None
+    ) -> list[Incident]:
+        """Newest first."""
+
+    async def timeline(self, incident: str, *, after: int = 0) -> list[TimelineEvent]:
+        """The events of one incident with seq above `after`, oldest first."""
+
+    async def changes(self, *, after: int, limit: int) -> list[tuple[str, TimelineEvent]]:
+        """The events of all incidents with seq above `after`: for live views."""
+
+    async def stats(self) -> Stats:
+        """Counters over everything."""
+
+    async def pending_approval(self, incident: str) -> Plain | None:
+        """The open request of that incident: `{digest, expires_at, request}`."""
+
+    async def decide(self, incident: str, approval: Approval) -> None:
+        """Write a person's answer and wake the incident.
+
+        Raises NotFound (no incident, nobody asked), Conflict (answered, expired, other digest).
+        """
+
+    async def pause(self, reason: str, *, by: str) -> None:
+        """The kill switch: no action from now on."""
+
+    async def resume(self, *, by: str) -> None:
+        """Lift the kill switch."""
+
+    async def paused(self) -> str:
+        """The reason of the pause; empty when there is none."""
+
+
+@runtime_checkable
+class DesiredState(Protocol):
+    """What the event subscription keeps for `Ledger.stop_story` and `Ledger.last_healthy`."""
+
+    async def saw(self, events: Sequence[ContainerEvent]) -> None:
+        """Keep these events; the same one again is no change."""
+
+    async def well(self, facts: ContainerFacts) -> None:
+        """Keep the facts of a container that is well now."""
+
+    async def last_event_at(self) -> datetime | None:
+        """Where to take up the stream again."""

@@ -1,0 +1,4 @@
+"""The diagram: builder and routers.
+
+Not here: What nodes do.
+"""

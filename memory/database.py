@@ -1,0 +1,156 @@
+"""Transactions in threads: one writer, a few readers, one file. Not here: any table's meaning.
+
+SQLite takes one writer at a time, so all writes of this process queue at one thread instead of
+at a lock (docs/adr/0001). Durability: WAL, and `synchronous=FULL`: a commit is on the disk.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from domain.errors import Transient
+from memory.changes import Changes
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+BUSY_TIMEOUT_MS = 5000
+"""How long a write waits for another process (the CLI beside the service)."""
+
+
+class Database:
+    """Runs functions of a connection as whole transactions, off the event loop."""
+
+    def __init__(self, path: Path, *, owner: bool, lock: int | None) -> None:
+        self.path = path
+        self.owner = owner
+        self.changes = Changes()
+        self._lock = lock
+        self._closed = False
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self.writer = _engine(path, begin="BEGIN IMMEDIATE", size=1, pragmas=())
+        self.reader = _engine(path, begin="BEGIN", size=READERS, pragmas=("query_only=ON",))
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """One write transaction, durable on return; wakes whoever waits for a change.
+
+        A caller that is cancelled does not stop it: it commits or fails as a whole.
+        Raises Transient.
+        """
+        loop = asyncio.get_running_loop()
+        told = partial(loop.call_soon_threadsafe, self.changes.notify)
+        return await self._run(
+            self._writing, self.writer, lambda connection: work(connection, *args, **kwargs), told
+        )
+
+    async def write_quietly(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same for what nobody waits for. Raises Transient."""
+        return await self._run(
+            self._writing, self.writer, lambda connection: work(connection, *args, **kwargs)
+        )
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """One read transaction: a single state of the whole store. Raises Transient."""
+        return await self._run(
+            self._reading, self.reader, lambda connection: work(connection, *args, **kwargs)
+        )
+
+    async def _run(
+        self,
+        pool: ThreadPoolExecutor,
+        engine: Engine,
+        work: Callable[[Connection], T],
+        told: Callable[[], object] | None = None,
+    ) -> T:
+        if self._closed:
+            raise Transient("the store is closed: this process is shutting down")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                pool, _transaction, engine, work, told
+            )
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise Transient(f"the store did not do it: {reason(error)}") from error
+
+    async def close(self) -> None:
+        """Wait for what runs, then let go of the file and its lock."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._reading.shutdown()
+        self._writing.shutdown()
+        self.reader.dispose()
+        self.writer.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def _transaction(
+    engine: Engine, work: Callable[[Connection], T], told: Callable[[], object] | None
+) -> T:
+    with engine.begin() as connection:
+        result = work(connection)
+    if told is not None:
+        told()
+    return result
+
+
+def reason(error: Exception) -> str:
+    """What the driver said, without statement and values."""
+    return str(error.orig) if isinstance(error, DBAPIError) else str(error)
+
+
+def insert_into(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say `on_conflict_…`, in the dialect of that name."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def _engine(path: Path, *, begin: str, size: int, pragmas: tuple[str, ...]) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        hide_parameters=True,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_reset_on_return=None,
+        connect_args={"check_same_thread": False},
+    )
+    settings = (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        *pragmas,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,151 @@
+"""What the container runtime told of each target: its events, its facts when it was well.
+
+Not here: what they say about who wanted what (policy).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, exists, func, select
+
+from domain.facts import ContainerEvent, ContainerFacts
+from memory.database import insert_into
+from memory.part import Part
+from memory.tables import container_events, healthy
+
+KEPT = 50
+"""Newest events kept of a target."""
+KEPT_OF_ACTION = 5
+"""Newest events of each kind kept beyond that and for ever: a stop stands until the next start."""
+KEPT_FOR = timedelta(days=7)
+SWEEP_EVERY = timedelta(hours=1)
+
+
+class Desired(Part):
+    """domain.store.DesiredState, and what the ledger answers from it."""
+
+    async def saw(self, events: Sequence[ContainerEvent]) -> None:
+        """Keep these events; the same one again is no change."""
+        if events:
+            await self.database.write_quietly(self._saw, list(events))
+
+    async def well(self, facts: ContainerFacts) -> None:
+        """Keep the facts of a container that is well now; unchanged facts cost nothing."""
+        key = facts.target.key
+        if self.kept.well.get(key) != facts:
+            await self.database.write_quietly(self._well, facts)
+            self.kept.well[key] = facts
+
+    async def last_event_at(self) -> datetime | None:
+        """Where to take up the stream again."""
+        return await self.database.read(self._last_event_at)
+
+    async def stop_story(self, key: str) -> list[ContainerEvent]:
+        """The last events of this target, oldest first: at most 50, and 5 of each kind."""
+        return await self.database.read(self._story, key)
+
+    async def last_healthy(self, key: str) -> ContainerFacts | None:
+        """Its facts when it was last seen well."""
+        return await self.database.read(self._last_healthy, key)
+
+    def _saw(self, connection: Connection, events: list[ContainerEvent]) -> None:
+        rows = [
+            {
+                "tenant": self.tenant,
+                "target_key": event.target_key,
+                "at": event.at,
+                "action": event.action,
+                "body": event,
+            }
+            for event in events
+        ]
+        new = insert_into(connection.dialect.name, container_events).on_conflict_do_nothing()
+        connection.execute(new, rows)
+        self._prune(connection, sorted({event.target_key for event in events}))
+
+    def _prune(self, connection: Connection, keys: list[str]) -> None:
+        since = self.clock.now() - KEPT_FOR
+        for key in keys:
+            excess = _excess(self._rows(connection, key), since=since)
+            if excess:
+                connection.execute(
+                    delete(container_events).where(container_events.c.id.in_(excess))
+                )
+        swept = self.kept.swept_at
+        if swept is None or swept < self.clock.now() - SWEEP_EVERY:
+            self._sweep(connection, since=since)
+            self.kept.swept_at = self.clock.now()
+
+    def _rows(self, connection: Connection, key: str) -> list[tuple[int, datetime, str]]:
+        told = container_events.c
+        rows = connection.execute(
+            select(told.id, told.at, told.action)
+            .where(told.tenant == self.tenant, told.target_key == key)
+            .order_by(told.at.desc(), told.id.desc())
+        )
+        return [(row.id, row.at, row.action) for row in rows]
+
+    def _sweep(self, connection: Connection, *, since: datetime) -> None:
+        """Forget the targets that were destroyed long ago and never came again."""
+        gone, later = container_events.alias("gone"), container_events.alias("later")
+        keys = select(gone.c.target_key).where(
+            gone.c.tenant == self.tenant,
+            gone.c.action == "destroy",
+            gone.c.at < since,
+            ~exists().where(
+                later.c.tenant == gone.c.tenant,
+                later.c.target_key == gone.c.target_key,
+                later.c.at > gone.c.at,
+            ),
+        )
+        forgotten = list(connection.scalars(keys))
+        for table in (container_events, healthy):
+            here = (table.c.tenant == self.tenant, table.c.target_key.in_(forgotten))
+            connection.execute(delete(table).where(*here))
+        for key in forgotten:
+            self.kept.well.pop(key, None)
+
+    def _well(self, connection: Connection, facts: ContainerFacts) -> None:
+        row = insert_into(connection.dialect.name, healthy).values(
+            tenant=self.tenant, target_key=facts.target.key, body=facts, at=self.clock.now()
+        )
+        again = {"body": row.excluded.body, "at": row.excluded.at}
+        connection.execute(
+            row.on_conflict_do_update(index_elements=["tenant", "target_key"], set_=again)
+        )
+
+    def _last_event_at(self, connection: Connection) -> datetime | None:
+        last: datetime | None = connection.scalar(
+            select(func.max(container_events.c.at)).where(container_events.c.tenant == self.tenant)
+        )
+        return last
+
+    def _story(self, connection: Connection, key: str) -> list[ContainerEvent]:
+        told = container_events.c
+        return list(
+            connection.scalars(
+                select(told.body)
+                .where(told.tenant == self.tenant, told.target_key == key)
+                .order_by(told.at, told.id)
+            )
+        )
+
+    def _last_healthy(self, connection: Connection, key: str) -> ContainerFacts | None:
+        return connection.scalar(
+            select(healthy.c.body).where(
+                healthy.c.tenant == self.tenant, healthy.c.target_key == key
+            )
+        )
+
+
+def _excess(rows: Sequence[tuple[int, datetime, str]], *, since: datetime) -> list[int]:
+    """The ids to forget of one target's events, which come newest first."""
+    seen: Counter[str] = Counter()
+    excess = []
+    for place, (row, at, action) in enumerate(rows):
+        seen[action] += 1
+        old = place >= KEPT or at < since
+        if old and seen[action] > KEPT_OF_ACTION:
+            excess.append(row)
+    return excess

@@ -1,0 +1,14 @@
+"""What this process need not ask or write again. Not here: anything that must last."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.facts import ContainerFacts
+
+
+@dataclass(kw_only=True)
+class Kept:
+    """Facts written last, by target key; when events were last swept."""
+
+    well: dict[str, ContainerFacts] = field(default_factory=dict)
+    swept_at: datetime | None = None

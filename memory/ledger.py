@@ -1,0 +1,241 @@
+"""Incidents from their evidence to their end. Not here: claims, the journal, approvals."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from domain.diagnosis import Diagnosis
+from domain.errors import NotFound
+from domain.evidence import Evidence
+from domain.incident import Attempt, Episode, Event, Incident, Outcome
+from domain.target import Target
+from domain.verdict import Verdict
+from memory import tables
+from memory.approvals import close_open
+from memory.bounded import bounded
+from memory.claims import release
+from memory.database import insert_into
+from memory.jobs import add_jobs
+from memory.part import Part
+from memory.rows import incident_of
+from memory.tables import attempts, episodes, incidents
+from memory.timeline import status_of, tell, told_outcome
+
+TOLD = ("escalated", "denied", "observed")
+PAST_LIMIT = 50
+"""Episodes of one pattern that `past` returns: the newest decide."""
+
+_ONE = select(incidents).where(
+    incidents.c.id == bindparam("id"), incidents.c.tenant == bindparam("tenant")
+)
+
+
+class Incidents(Part):
+    """The truth about each incident."""
+
+    async def incident(self, incident: str) -> Incident:
+        """One incident. Raises NotFound."""
+        return await self.database.read(self._incident, incident)
+
+    async def told(self, key: str) -> Incident | None:
+        """The newest incident on this target that ended with people (escalated, denied …)."""
+        return await self.database.read(self._told, key)
+
+    async def record(self, incident: str, event: Event) -> None:
+        """Add one event to the timeline; live views and the outbox read it.
+
+        The same outcome again is no change. Raises NotFound.
+        """
+        await self.database.write(self._record, incident, event)
+
+    async def update(
+        self,
+        incident: str,
+        *,
+        target: Target | None = None,
+        diagnosis: Diagnosis | None = None,
+        attempts: Sequence[Attempt] | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        """Set what has become known; None leaves a field as it is. Raises NotFound."""
+        given = {
+            "target": target,
+            "target_key": target.key if target else None,
+            "diagnosis": diagnosis,
+            "attempts": None if attempts is None else list(attempts),
+            "verdict": verdict,
+        }
+        values = {name: value for name, value in given.items() if value is not None}
+        if values:
+            await self.database.write(self._update, incident, values)
+
+    async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
+        """Store observations (the newest of an id stands) and return their ids in order.
+
+        More than 128 KiB of data in one is cut, with a note. Raises NotFound.
+        """
+        await self.database.write_quietly(self._keep, incident, list(evidence))
+        return [item.id for item in evidence]
+
+    async def evidence(self, incident: str, ids: Sequence[str]) -> list[Evidence]:
+        """The observations with these ids, in that order. Raises NotFound for an unknown id."""
+        found = await self.database.read(self._evidence, incident, list(ids))
+        missing = [one for one in ids if one not in found]
+        if missing:
+            raise NotFound(f"incident {incident!r} has no evidence {', '.join(missing)}")
+        return [found[one] for one in ids]
+
+    async def past(self, *, alert_name: str, service: str, kind: str) -> list[Episode]:
+        """Finished incidents of exactly this alert, service and kind, newest first, at most 50."""
+        return await self.database.read(self._past, alert_name, service, kind)
+
+    async def episodes(self, *, after: int = 0, limit: int) -> list[tuple[int, Episode]]:
+        """Finished incidents with row number above `after`, oldest first: for the index."""
+        return await self.database.read(self._episodes, after, limit)
+
+    async def finish(
+        self, incident: str, outcome: Outcome, reason: str, episode: Episode | None
+    ) -> None:
+        """One transaction: outcome, episode, claims released, folded children woken.
+
+        Finishing what is done is no change. Raises NotFound.
+        """
+        await self.database.write(self._finish, incident, outcome, reason, episode)
+
+    def _incident(self, connection: Connection, incident: str) -> Incident:
+        found = connection.execute(_ONE, {"id": incident, "tenant": self.tenant})
+        row = found.mappings().first()
+        if row is None:
+            raise NotFound(f"there is no incident {incident!r}")
+        return incident_of(row)
+
+    def _told(self, connection: Connection, key: str) -> Incident | None:
+        wanted = select(incidents).where(
+            incidents.c.tenant == self.tenant,
+            incidents.c.target_key == key,
+            incidents.c.outcome.in_(TOLD),
+        )
+        newest = wanted.order_by(incidents.c.closed_at.desc()).limit(1)
+        row = connection.execute(newest).mappings().first()
+        return incident_of(row) if row else None
+
+    def _record(self, connection: Connection, incident: str, event: Event) -> None:
+        status_of(connection, self, incident)
+        if not told_outcome(connection, incident, event):
+            tell(connection, self, [(incident, event)], now=self.clock.now())
+
+    def _update(self, connection: Connection, incident: str, values: dict[str, Any]) -> None:
+        status_of(connection, self, incident)
+        connection.execute(update(incidents).where(incidents.c.id == incident).values(values))
+        for attempt in values.get("attempts", []):
+            self._judge(connection, incident, attempt)
+
+    def _judge(self, connection: Connection, incident: str, attempt: Attempt) -> None:
+        """Keep the table that cool-downs read in step: one time and one verdict an attempt."""
+        this = (attempts.c.incident == incident, attempts.c.number == attempt.number)
+        at = connection.scalar(select(attempts.c.at).where(*this)) or attempt.started_at
+        connection.execute(
+            insert_into(connection.dialect.name, attempts)
+            .values(
+                incident=incident,
+                number=attempt.number,
+                target_key=attempt.target.key,
+                tenant=self.tenant,
+                remedy=attempt.remedy,
+                at=at,
+                verdict=attempt.verdict,
+            )
+            .on_conflict_do_nothing()
+        )
+        connection.execute(update(attempts).where(*this).values(verdict=attempt.verdict))
+
+    def _keep(self, connection: Connection, incident: str, items: list[Evidence]) -> None:
+        status_of(connection, self, incident)
+        rows = [{"incident": incident, "id": item.id, "body": bounded(item)} for item in items]
+        if rows:
+            new = insert_into(connection.dialect.name, tables.evidence)
+            newest = {"body": new.excluded.body}
+            keys = [tables.evidence.c.incident, tables.evidence.c.id]
+            connection.execute(new.on_conflict_do_update(index_elements=keys, set_=newest), rows)
+
+    def _evidence(
+        self, connection: Connection, incident: str, ids: list[str]
+    ) -> dict[str, Evidence]:
+        status_of(connection, self, incident)
+        kept = tables.evidence.c
+        rows = connection.execute(
+            select(kept.id, kept.body).where(kept.incident == incident, kept.id.in_(ids))
+        )
+        return {row.id: row.body for row in rows}
+
+    def _past(
+        self, connection: Connection, alert_name: str, service: str, kind: str
+    ) -> list[Episode]:
+        return list(
+            connection.scalars(
+                select(episodes.c.body)
+                .where(
+                    episodes.c.tenant == self.tenant,
+                    episodes.c.alert_name == alert_name,
+                    episodes.c.service == service,
+                    episodes.c.kind == kind,
+                )
+                .order_by(episodes.c.id.desc())
+                .limit(PAST_LIMIT)
+            )
+        )
+
+    def _episodes(
+        self, connection: Connection, after: int, limit: int
+    ) -> list[tuple[int, Episode]]:
+        rows = connection.execute(
+            select(episodes.c.id, episodes.c.body)
+            .where(episodes.c.tenant == self.tenant, episodes.c.id > after)
+            .order_by(episodes.c.id)
+            .limit(limit)
+        )
+        return [(row.id, row.body) for row in rows]
+
+    def _finish(
+        self,
+        connection: Connection,
+        incident: str,
+        outcome: Outcome,
+        reason: str,
+        episode: Episode | None,
+    ) -> None:
+        if status_of(connection, self, incident) == "done":
+            return
+        now = self.clock.now()
+        done = {"status": "done", "outcome": outcome, "reason": reason, "closed_at": now}
+        connection.execute(update(incidents).where(incidents.c.id == incident).values(done))
+        release(connection, incident)
+        close_open(connection, incident, now=now)
+        if episode is not None:
+            self._learn(connection, incident, episode)
+        self._wake_children(connection, incident, now)
+        event = Event(kind="outcome", at=now, text=reason, data={"outcome": outcome})
+        if not told_outcome(connection, incident, event):
+            tell(connection, self, [(incident, event)], now=now)
+
+    def _learn(self, connection: Connection, incident: str, episode: Episode) -> None:
+        connection.execute(
+            insert(episodes).values(
+                tenant=self.tenant,
+                incident=incident,
+                alert_name=episode.alert_name,
+                service=episode.service,
+                kind=episode.kind,
+                body=episode,
+            )
+        )
+
+    def _wake_children(self, connection: Connection, parent: str, now: datetime) -> None:
+        children = connection.scalars(
+            select(incidents.c.id)
+            .where(incidents.c.parent == parent, incidents.c.status != "done")
+            .order_by(incidents.c.opened_at, incidents.c.id)
+        )
+        add_jobs(connection, self, list(children), why="parent_done", at=now)

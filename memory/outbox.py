@@ -1,0 +1,148 @@
+"""Messages that are behind their events. Not here: their words, or the channels."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+
+from domain.store import Draft
+from memory.columns import MICROSECOND, Instant
+from memory.part import Part
+from memory.tables import incidents, outbox
+
+RECURRENCE = timedelta(minutes=10)
+"""An alert that comes again this soon and recovers by itself is not worth a message."""
+HOLD = timedelta(seconds=60)
+"""How long such a recurrence may be silent while nothing is known but its arrival."""
+ARRIVAL = timedelta(seconds=2)
+"""How long a first message waits for more than its arrival: a folded alert needs none."""
+ERROR_LIMIT = 500
+
+
+class Drafts(Part):
+    """domain.store.Outbox."""
+
+    async def drafts(self, channel: str, *, limit: int) -> list[Draft]:
+        """Messages behind their events and not held back now, oldest first.
+
+        An incident that folded has no message of its own, unless one was out before it did.
+        """
+        return await self.database.read(self._drafts, channel, limit)
+
+    async def delivered(self, draft: Draft, *, external_id: str) -> None:
+        """This version is out."""
+        await self.database.write_quietly(self._delivered, draft, external_id)
+
+    async def postpone(self, draft: Draft, *, until: datetime, error: str) -> None:
+        """Not now; the error is kept for `doctor` and the message."""
+        await self.database.write_quietly(self._postpone, draft, until, error)
+
+    def _drafts(self, connection: Connection, channel: str, limit: int) -> list[Draft]:
+        now = self.clock.now()
+        rows = connection.execute(
+            select(outbox)
+            .join(incidents, incidents.c.id == outbox.c.incident)
+            .where(
+                behind(self.tenant),
+                outbox.c.channel == channel,
+                or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
+                not_(_too_early(now)),
+            )
+            .order_by(outbox.c.behind_since, outbox.c.incident)
+            .limit(limit)
+        )
+        return [
+            Draft(
+                incident=row.incident,
+                channel=row.channel,
+                version=row.version,
+                loud=row.loud_version > row.delivered,
+                external_id=row.external_id,
+                tries=row.tries,
+            )
+            for row in rows
+        ]
+
+    def _delivered(self, connection: Connection, draft: Draft, external_id: str) -> None:
+        now, held = literal(self.clock.now(), Instant), outbox.c
+        connection.execute(
+            update(outbox)
+            .where(*_of(draft))
+            .values(
+                delivered=case(
+                    (held.delivered > draft.version, held.delivered), else_=draft.version
+                ),
+                behind_since=case((held.version > draft.version, now), else_=held.behind_since),
+                external_id=external_id,
+                tries=0,
+                not_before=None,
+                error="",
+            )
+        )
+
+    def _postpone(self, connection: Connection, draft: Draft, until: datetime, error: str) -> None:
+        connection.execute(
+            update(outbox)
+            .where(*_of(draft))
+            .values(tries=outbox.c.tries + 1, not_before=until, error=error[:ERROR_LIMIT])
+        )
+
+
+def _of(draft: Draft) -> tuple[ColumnElement[bool], ...]:
+    return outbox.c.incident == draft.incident, outbox.c.channel == draft.channel
+
+
+def behind(tenant: str) -> ColumnElement[bool]:
+    """A row of the outbox, joined with its incident, that a channel should bring up to date."""
+    silent = or_(
+        incidents.c.parent.is_not(None),
+        incidents.c.outcome == "folded",
+        and_(incidents.c.outcome == "self_resolved", _soon_after(incidents.c.closed_at)),
+    )
+    return and_(
+        outbox.c.tenant == tenant,
+        outbox.c.version > outbox.c.delivered,
+        or_(outbox.c.external_id.is_not(None), not_(func.coalesce(silent, False))),
+    )
+
+
+def _too_early(now: datetime) -> ColumnElement[bool]:
+    """Nothing is known but its arrival: in a moment it may be folded or, come again, over."""
+    return and_(
+        outbox.c.version == 1,
+        incidents.c.outcome.is_(None),
+        or_(
+            outbox.c.behind_since > now - ARRIVAL,
+            and_(outbox.c.behind_since > now - HOLD, _soon_after(incidents.c.opened_at)),
+        ),
+    )
+
+
+def _soon_after(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """This is a further occurrence, and that moment lies close behind the previous one's end."""
+    before = incidents.alias("before")
+    ended = type_coerce(before.c.closed_at, BigInteger)
+    return and_(
+        incidents.c.occurrence > 1,
+        exists()
+        .where(
+            before.c.tenant == incidents.c.tenant,
+            before.c.episode == incidents.c.episode,
+            before.c.occurrence == incidents.c.occurrence - 1,
+            type_coerce(moment, BigInteger) <= ended + RECURRENCE // MICROSECOND,
+        )
+        .correlate(incidents),
+    )

@@ -1,0 +1,23 @@
+"""What each part of the store works with. Not here: opening it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from domain.ports import Clock
+from memory.database import Database
+from memory.kept import Kept
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """A view of one database: whose rows, by which clock.
+
+    `channels` get a message of every incident; `window` is how far back a standing looks.
+    """
+
+    database: Database
+    tenant: str
+    clock: Clock
+    channels: tuple[str, ...] = ()
+    window: timedelta = timedelta(hours=1)
+    kept: Kept = field(default_factory=Kept, repr=False)

@@ -1,0 +1,89 @@
+"""`nightshift serve`. Not here: routes (server.py) or wiring."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.errors import BadConfiguration
+from nightshift.cli.printing import DataDir
+
+if TYPE_CHECKING:
+    from nightshift.service import Service
+    from nightshift.settings import Settings
+
+EXAMPLES = (
+    "Examples: nightshift serve | nightshift serve --host 0.0.0.0 --data-dir /var/lib/nightshift"
+)
+DRAIN_S = 5
+"""How long open requests and live streams may hold a shutdown."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take alerts on POST /alert and work on them until stopped."""
+    from nightshift.logs import secrets_of, setup
+    from nightshift.settings import load
+    from nightshift.web.auth import secured
+
+    given = Path(data_dir) if data_dir else None
+    wanted = load(nightshift_host=host, nightshift_port=port, nightshift_data_dir=given)
+    settings, new = secured(wanted)
+    setup(
+        level=settings.nightshift_log_level,
+        as_json=settings.nightshift_log_json,
+        secrets=secrets_of(settings),
+    )
+    if new and settings.nightshift_token:
+        _tell(settings)
+    asyncio.run(_serve(settings, listener(settings.nightshift_host, settings.nightshift_port)))
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """Listen, before anything is opened: posts that come early wait. Raises BadConfiguration."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=512)
+    except OSError as error:
+        raise BadConfiguration(
+            f"cannot listen on {host}:{port} ({error.strerror or error}): "
+            "set NIGHTSHIFT_HOST and NIGHTSHIFT_PORT, or --host and --port"
+        ) from error
+
+
+async def _serve(settings: "Settings", listening: socket.socket) -> None:
+    """Open the service, then answer until SIGINT or SIGTERM."""
+    from uvicorn.importer import import_from_string
+
+    from nightshift.web.running import server_for
+    from nightshift.wiring import open_service
+
+    async with open_service(settings) as service:
+
+        @asynccontextmanager
+        async def opened() -> AsyncIterator["Service"]:
+            yield service
+
+        host, port = listening.getsockname()[:2]
+        typer.echo(f"nightshift listens on http://{host}:{port}", err=True)
+        application = import_from_string("server:create_app")(opened)
+        await server_for(application, drain_s=DRAIN_S).serve(sockets=[listening])
+
+
+def _tell(settings: "Settings") -> None:
+    """The one time that a token is shown."""
+    token = settings.nightshift_token
+    where = settings.nightshift_data_dir / "token"
+    typer.echo(
+        f"Listening beyond this machine needs a token. A new one is kept in {where}:\n\n"
+        f"    {token.get_secret_value() if token else ''}\n\n"
+        "Give it to Alertmanager: http_config.authorization.credentials.",
+        err=True,
+    )

@@ -1,0 +1,167 @@
+"""Driving incidents: one job is one segment of one thread. Not here: what nodes do.
+
+The checkpoint is the only record of progress; whether an incident is finished is read from the
+ledger, never from the checkpoint.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+
+from domain.deps import Deps
+from domain.errors import NightshiftError, Permanent
+from domain.incident import Event, Incident
+from domain.state import GRAPH_VERSION, IncidentState
+from domain.store import Job
+from graph.build import build
+from memory.store import Store
+
+log = structlog.get_logger(__name__)
+
+STEPS = 80
+"""Supersteps in one segment before the run counts as going round in circles."""
+TRIES = 8
+"""Failed segments of one incident in a row before it ends as failed."""
+BACKOFF_S = 2.0
+IDLE_S = 1.0
+LOOKS: list[str] = ["monitor", "verify"]
+"""After these a run may have to wait, which holds no worker."""
+
+
+class Runs:
+    """Takes jobs and drives their incidents until stopped."""
+
+    def __init__(self, store: Store, deps: Deps, saver: BaseCheckpointSaver[str]) -> None:
+        self._store, self._deps, self._saver = store, deps, saver
+        self._graph: CompiledStateGraph[IncidentState, Deps] = build().compile(checkpointer=saver)
+        self._failures: dict[str, int] = {}
+        self._stopping = asyncio.Event()
+
+    async def work(self) -> None:
+        """One worker: take a job, drive it, again; idle until something changes."""
+        while not self._stopping.is_set():
+            seen = self._store.change_count
+            try:
+                job = await self._store.take()
+            except NightshiftError as error:
+                log.warning("queue_unreadable", error=str(error))
+                await self._deps.clock.sleep(IDLE_S)
+                continue
+            if job is None:
+                await self._idle(seen)
+            else:
+                await self._segment(job)
+
+    def stop(self) -> None:
+        """Take no further job; running segments go on to their end."""
+        self._stopping.set()
+
+    async def _idle(self, seen: int) -> None:
+        seconds = IDLE_S
+        with suppress(NightshiftError):
+            due = await self._store.next_due()
+            if due is not None:
+                left = (due - self._deps.clock.now()).total_seconds()
+                seconds = min(IDLE_S, max(0.01, left))
+        await self._store.wait_change(seen, timeout=seconds)
+
+    async def _segment(self, job: Job) -> None:
+        """Drive one job. The one place where any error is caught: a run must not end a worker."""
+        try:
+            await self.drive(job.incident)
+            self._failures.pop(job.incident, None)
+        except Exception as error:  # noqa: BLE001  # the run boundary: recorded and tried again
+            await self._failed(job, error)
+        await self._insist(job, partial(self._store.done, job))
+
+    async def _insist(self, job: Job, write: Callable[[], Awaitable[None]]) -> None:
+        """Write until the store takes it: an incident without its next job would be lost."""
+        while True:
+            try:
+                await write()
+            except Permanent as error:
+                log.error("store_refused", incident=job.incident, error=str(error))  # noqa: TRY400  # its sentence says it all
+                return
+            except NightshiftError as error:
+                log.warning("store_unwritable", incident=job.incident, error=str(error))
+                await self._deps.clock.sleep(IDLE_S)
+            else:
+                return
+
+    async def _failed(self, job: Job, error: Exception) -> None:
+        """Tell it, then try again later; for the last time, end the incident as failed."""
+        tries = self._failures[job.incident] = self._failures.get(job.incident, 0) + 1
+        words = f"{type(error).__name__}: {error}"
+        log.error("segment_failed", incident=job.incident, tries=tries, error=words, exc_info=error)
+        now = self._deps.clock.now()
+        event = Event(kind="error", at=now, text=f"the run failed: {words}")
+        await self._insist(job, partial(self._store.record, job.incident, event))
+        if tries >= TRIES:
+            end = partial(self._store.finish, job.incident, "failed", f"gave up: {words}", None)
+            await self._insist(job, end)
+            del self._failures[job.incident]
+            return
+        later = now + timedelta(seconds=min(60.0, BACKOFF_S * 2**tries))
+        again = partial(self._store.wake, job.incident, why="resume", at=later)
+        await self._insist(job, again)
+
+    async def drive(self, incident_id: str) -> None:
+        """Run this incident's graph from its last checkpoint to its end or its next wait."""
+        incident = await self._store.incident(incident_id)
+        config = config_of(incident_id)
+        if incident.status == "done":
+            return
+        given = await self._entry(incident, config)
+        while True:
+            await self._graph.ainvoke(
+                given,
+                config,
+                context=self._deps,
+                durability="sync",
+                interrupt_after=LOOKS,
+            )
+            snapshot = await self._graph.aget_state(config)
+            wake = snapshot.values.get("wake_at")
+            if not snapshot.next or snapshot.interrupts:
+                return
+            if wake:
+                await self._store.wake(incident_id, why="wake", at=datetime.fromisoformat(wake))
+                return
+            given = None
+
+    async def _entry(self, incident: Incident, config: RunnableConfig) -> IncidentState | None:
+        """Where to begin: a fresh state, or None to go on from the checkpoint.
+
+        Rounds of evidence go on being counted: their ids are taken.
+        """
+        snapshot = await self._graph.aget_state(config)
+        version = snapshot.values.get("graph_version")
+        if version == GRAPH_VERSION and snapshot.next:
+            return None
+        if snapshot.values:
+            await self._saver.adelete_thread(incident.id)
+        return {**first_state(incident), "round": snapshot.values.get("round", 0)}
+
+
+def config_of(incident: str) -> RunnableConfig:
+    """The run configuration of an incident's own thread."""
+    return {"configurable": {"thread_id": incident}, "recursion_limit": STEPS}
+
+
+def first_state(incident: Incident) -> IncidentState:
+    """The state a run begins with; attempts made before a restart still count."""
+    return {
+        "graph_version": GRAPH_VERSION,
+        "incident": incident.id,
+        "alert": incident.alert.plain(),
+        "severity": incident.alert.severity,
+        "parent": incident.parent,
+        "attempts": [attempt.plain() for attempt in incident.attempts],
+    }

@@ -1,0 +1,92 @@
+"""The continuous subscription to the runtimes' events: desired state. Not here: its meaning."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime, timedelta
+
+import structlog
+
+from domain.errors import NightshiftError
+from domain.facts import ContainerEvent, ContainerFacts
+from domain.ports import Clock, Containers
+from domain.target import Target
+from memory.store import Store
+from policy.reading import missing_networks
+
+log = structlog.get_logger(__name__)
+
+LOOK_BACK = timedelta(minutes=10)
+AGAIN_S = 2.0
+GLANCE = frozenset({"start", "unpause", "health_status", "connect", "update"})
+"""Events after which a container may be well: worth keeping its facts."""
+
+
+class Watch:
+    """Keeps, per container, who stopped it and how it was when it was last well."""
+
+    def __init__(self, containers: Containers, store: Store, clock: Clock) -> None:
+        self._containers, self._store, self._clock = containers, store, clock
+        self.problem = "not connected yet"
+
+    async def run(self) -> None:
+        """Follow the stream for ever; after a break take it up where it ended."""
+        while True:
+            try:
+                await self.snapshot()
+                await self._follow(await self._since())
+            except NightshiftError as error:
+                self.problem = f"event stream broken: {error}"
+                log.warning("event_stream_broken", error=str(error))
+            await self._clock.sleep(AGAIN_S)
+
+    async def snapshot(self) -> None:
+        """Keep the facts of every container that is well now."""
+        inventory = await self._containers.inventory()
+        for facts in inventory.containers:
+            await self._keep(facts)
+
+    async def _since(self) -> datetime:
+        last = await self._store.last_event_at()
+        floor = self._clock.now() - LOOK_BACK
+        return max(last, floor) if last else floor
+
+    async def _follow(self, since: datetime) -> None:
+        stream: AsyncIterator[ContainerEvent] = self._containers.events(since)
+        async with aclosing(stream) as events:  # type: ignore[type-var]  # adapters give generators
+            self.problem = ""
+            async for event in events:
+                await self._store.saw([event])
+                if event.action in GLANCE:
+                    await self._glance(event)
+
+    async def _glance(self, event: ContainerEvent) -> None:
+        kind, _, place = event.target_key.partition(":")
+        host, _, name = place.partition("/")
+        target = Target(host=host, id=event.container_id, name=name, service=name)
+        if kind != "container":
+            return
+        try:
+            facts = await self._containers.facts(target)
+        except NightshiftError:
+            return  # it is gone again: nothing to keep
+        await self._keep(facts)
+
+    async def _keep(self, facts: ContainerFacts) -> None:
+        """Keep the facts of a container that is well and still on all its networks.
+
+        A container that was cut off stays green inside: what it had before is what it shall have.
+        """
+        if not facts.well:
+            return
+        last = await self._store.last_healthy(facts.target.key)
+        same = last is not None and last.target.id == facts.target.id
+        if not (same and missing_networks(facts, last)):
+            await self._store.well(facts)
+
+
+async def cancel(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel background tasks and wait until they are gone."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

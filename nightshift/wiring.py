@@ -1,0 +1,266 @@
+"""Opening everything, in order, and closing it again.
+
+Adapters are named here and, for memory, in wiring_memory.py; nowhere else.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from domain.deps import Deps
+from domain.errors import NightshiftError
+from domain.limits import Limits
+from domain.notice import Notifier
+from domain.ports import Clock
+from domain.reasoning import Purse
+from memory.learned import LearnedMemory
+from memory.store import Store, open_store
+from nightshift.checkpoints import open_checkpoints
+from nightshift.clock import SystemClock
+from nightshift.outbox import run_outbox
+from nightshift.own_tools import kinds_of, open_tools
+from nightshift.runs import Runs
+from nightshift.service import Component, Service
+from nightshift.settings import Settings
+from nightshift.watch import Watch
+from nightshift.wiring_memory import open_memory
+from policy.locate import LOOPBACK
+from policy.money import Ceilings, Prices
+from tools.console import ConsoleNotifier
+from tools.docker import DockerHosts
+from tools.docker_own import own_container_id
+from tools.llm import ModelReasoner
+from tools.llm_client import Server
+from tools.llm_prompt import load as load_prompts
+from tools.prometheus import PrometheusMetrics
+from tools.proxmox import ProxmoxCluster
+from tools.runbooks import load as load_runbooks
+from tools.telegram import TelegramNotifier
+
+log = structlog.get_logger(__name__)
+
+REFILL_EVERY_S = 60.0
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterator[Service]:
+    """The service of these settings; with `work` it takes jobs until the block ends.
+
+    Raises BadConfiguration where a setting or a file it needs is wrong.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        data = settings.nightshift_data_dir
+        notifiers = await _notifiers(settings, stack)
+        channels = tuple(notifier.name for notifier in notifiers)
+        store = await stack.enter_async_context(
+            open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
+        )
+        saver = await stack.enter_async_context(open_checkpoints(data / "checkpoints.db"))
+        deps = await _deps(settings, stack, store, clock)
+        service = Service(
+            settings=settings,
+            store=store,
+            deps=deps,
+            runs=Runs(store, deps, saver),
+            watch=Watch(deps.containers, store, clock),
+            components=_components(store, deps),
+        )
+        await service.look()
+        if work:
+            await store.recover()
+            service.start(_background(store, deps, notifiers, clock))
+            stack.push_async_callback(service.stop)
+        yield service
+
+
+async def _notifiers(settings: Settings, stack: AsyncExitStack) -> list[Notifier]:
+    """The console always, Telegram where it is configured."""
+    found: list[Notifier] = [ConsoleNotifier()]
+    token = settings.telegram_bot_token
+    if token and settings.telegram_chat_id:
+        telegram = TelegramNotifier(
+            token.get_secret_value(), settings.telegram_chat_id, settings.telegram_base_url
+        )
+        found.append(await stack.enter_async_context(telegram))
+    return found
+
+
+async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> Deps:
+    own_id = own_container_id()
+    limits = bounded(settings, own_id=own_id or "")
+    tools = await open_tools(settings)
+    containers = await stack.enter_async_context(
+        DockerHosts(
+            settings.docker_hosts,
+            timeout_s=settings.docker_timeout_s,
+            stop_grace_s=settings.docker_stop_grace_s,
+            own_id=own_id,
+        )
+    )
+    return Deps(
+        clock=clock,
+        containers=containers,
+        metrics=_metrics(settings, limits, stack),
+        ledger=store,
+        memory=open_memory(settings, stack, store),
+        rulebook=load_runbooks(settings.nightshift_runbooks, kinds_of(tools)),
+        limits=limits,
+        guests=await _guests(settings, stack),
+        reasoner=open_reasoner(settings, stack, store, clock),
+        tools=tools,
+    )
+
+
+async def _guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxCluster | None:
+    """Proxmox, where a host is named."""
+    if not settings.proxmox_host:
+        return None
+    password, token = settings.proxmox_password, settings.proxmox_token_value
+    cluster = ProxmoxCluster(
+        settings.proxmox_host,
+        settings.proxmox_user,
+        password=password.get_secret_value() if password else None,
+        token_name=settings.proxmox_token_name or None,
+        token_value=token.get_secret_value() if token else None,
+        verify=str(settings.proxmox_ca) if settings.proxmox_ca else True,
+        timeout_s=settings.proxmox_timeout_s,
+        task_timeout_s=settings.proxmox_task_timeout_s,
+    )
+    return await stack.enter_async_context(cluster)
+
+
+def open_reasoner(
+    settings: Settings, stack: AsyncExitStack, purse: Purse, clock: Clock
+) -> ModelReasoner | None:
+    """The model, where one is configured; nothing is sent before it is asked."""
+    key = settings.openai_api_key
+    if settings.llm_mode == "never" or not (key or settings.llm_base_url):
+        return None
+    server = Server(
+        model=settings.llm_model,
+        base_url=settings.llm_base_url,
+        api_key=key.get_secret_value() if key else "",
+        timeout_s=settings.llm_timeout_s,
+        max_tokens=settings.llm_max_tokens,
+    )
+    reasoner = ModelReasoner(
+        server,
+        prompts=load_prompts(files("nodes") / "prompts", settings.nightshift_prompts),
+        purse=purse,
+        clock=clock,
+        prices=Prices(prompt=settings.llm_price_in, completion=settings.llm_price_out),
+        ceilings=Ceilings(
+            prompt_tokens=settings.llm_budget_incident,
+            day=settings.llm_budget_day,
+            month=settings.llm_budget_month,
+        ),
+    )
+    stack.push_async_callback(reasoner.close)
+    return reasoner
+
+
+def bounded(settings: Settings, *, own_id: str) -> Limits:
+    """The settings' limits, with what only this machine knows."""
+    needs = [
+        settings.prometheus_url,
+        settings.alertmanager_url,
+        settings.telegram_base_url,
+        settings.llm_base_url,
+        settings.qdrant_url,
+        settings.embeddings_base_url,
+    ]
+    return settings.limits().model_copy(
+        update={
+            "addresses": addresses(settings.docker_hosts, settings.docker_addresses),
+            "own_id": own_id,
+            "needs": [url for url in needs if url],
+        }
+    )
+
+
+def addresses(docker_hosts: dict[str, str], more: dict[str, str]) -> dict[str, list[str]]:
+    """By Docker host, the names and addresses under which its published ports are reached."""
+    here = [*LOOPBACK, socket.gethostname()]
+    found: dict[str, list[str]] = {}
+    for name, url in (docker_hosts or {"local": ""}).items():
+        remote = urlsplit(url).hostname if "://" in url and not url.startswith("unix") else None
+        known = [remote] if remote and remote not in LOOPBACK else here
+        found[name] = [name, *known, *more.get(name, "").split()]
+    return found
+
+
+def _metrics(settings: Settings, limits: Limits, stack: AsyncExitStack) -> PrometheusMetrics | None:
+    if not settings.prometheus_url:
+        return None
+    metrics = PrometheusMetrics(
+        settings.prometheus_url,
+        timeout_s=settings.prometheus_timeout_s,
+        addresses=limits.addresses,
+    )
+    stack.callback(metrics.close)
+    return metrics
+
+
+def _components(store: Store, deps: Deps) -> dict[str, Component]:
+    """How each dependency says that it is well."""
+
+    async def database() -> str:
+        await store.paused()
+        return "ok"
+
+    async def docker() -> str:
+        unreachable = (await deps.containers.inventory()).unreachable
+        return "; ".join(f"{host}: {why}" for host, why in unreachable.items()) or "ok"
+
+    async def prometheus() -> str:
+        if deps.metrics is not None:
+            await deps.metrics.instant("vector(1)")
+        return "ok"
+
+    async def memory() -> str:
+        return (deps.memory.health() or "ok") if isinstance(deps.memory, LearnedMemory) else "ok"
+
+    return {"database": database, "docker": docker, "prometheus": prometheus, "memory": memory}
+
+
+async def _refill(memory: LearnedMemory, clock: Clock) -> None:
+    """Keep the index level with the ledger."""
+    while True:
+        try:
+            await memory.refill()
+        except NightshiftError as error:
+            log.warning("memory_not_refilled", error=str(error))
+        await clock.sleep(REFILL_EVERY_S)
+
+
+def _background(
+    store: Store, deps: Deps, notifiers: list[Notifier], clock: Clock
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
+    wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
+    tasks: dict[str, Coroutine[Any, Any, None]] = {
+        f"outbox-{notifier.name}": run_outbox(
+            store, store, store, notifier, clock, wakeup=wakeups[notifier.name]
+        )
+        for notifier in notifiers
+    }
+    tasks["outbox-wakeup"] = _wake(store, list(wakeups.values()))
+    if isinstance(deps.memory, LearnedMemory):
+        tasks["memory"] = _refill(deps.memory, clock)
+    return tasks
+
+
+async def _wake(store: Store, wakeups: list[asyncio.Event]) -> None:
+    """Tell the couriers of every change at once."""
+    seen = store.change_count
+    while True:
+        seen = await store.wait_change(seen, timeout=60.0)
+        for wakeup in wakeups:
+            wakeup.set()

@@ -1,0 +1,210 @@
+"""heal: one remedy, journalled before it is done, done once, and looked for after a crash."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from langgraph.runtime import Runtime
+
+from domain.decision import Allowed, NeedsApproval, Refused
+from domain.deps import Deps
+from domain.diagnosis import Diagnosis
+from domain.errors import NightshiftError, Permanent, Transient
+from domain.guests import Facts
+from domain.incident import Attempt
+from domain.journal import EffectResult, Entry, HeldBy, Intent
+from domain.remedy import Remedy
+from domain.state import IncidentState
+from nodes.case import case_of
+from nodes.reach import act, inspect
+from nodes.story import tell
+from policy import guard
+from policy.settle import still_fits, took_place
+
+Word = Allowed | NeedsApproval | Refused
+Result = Literal["done", "refused", "failed", "unknown"]
+TURNS, TURN_S = 30, 1.0
+COPY: Word = Refused(rule="claim", reason="only the incident's own run may act, not a copy of it")
+
+
+async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
+    """Reserve, compare, act and journal each effect of the chosen remedy.
+
+    Run again after a crash it finds its intents in the journal, and settles before it acts.
+    """
+    deps, began = runtime.context, runtime.context.clock.now()
+    remedy = Remedy.parse(state["remedy"] or {})
+    number = len(state.get("attempts", [])) + 1
+    thread = runtime.execution_info.thread_id if runtime.execution_info else None
+    word, entries, crashed = COPY, list[Entry](), False
+    if thread == state["incident"]:
+        entries = await deps.ledger.entries(thread, number)
+        crashed = bool(entries)
+        word = Allowed() if crashed else await _reserve(state, deps, remedy, number)
+        entries = entries or await deps.ledger.entries(thread, number)
+    if isinstance(word, Allowed):
+        result, detail = await _carry_out(state["incident"], deps, entries, crashed=crashed)
+    else:
+        result, detail = "refused", word.reason
+    attempt = Attempt(
+        number=number,
+        remedy=remedy.name,
+        target=remedy.target,
+        touched=list(dict.fromkeys(effect.target.name for effect in remedy.effects)),
+        result=result,
+        detail=detail,
+        started_at=entries[0].intent.at if entries else began,
+        finished_at=deps.clock.now(),
+    )
+    attempts = [*state.get("attempts", []), attempt.plain()]
+    if word is not COPY:
+        known = [Attempt.parse(values) for values in attempts]
+        await deps.ledger.update(state["incident"], attempts=known)
+    return {"attempts": attempts, "decision": word.plain(), "deadline": None, "wake_at": None}
+
+
+async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int) -> Word:
+    """Claim all that it touches, then policy's word and the intents in one transaction."""
+    incident = state["incident"]
+    claim = await deps.ledger.claim(incident, sorted({remedy.target.key, *remedy.touches}))
+    if isinstance(claim, HeldBy):
+        return Refused(rule="claim", reason=f"another incident is at work on {claim.target_key}")
+    try:
+        intents = await _intents(incident, deps, remedy, number, state.get("fence", 0))
+    except NightshiftError as error:
+        return Refused(rule="changed", reason=f"the target could not be inspected: {error}")
+    evidence = await deps.ledger.evidence(incident, state.get("evidence", []))
+    latest = list({item.kind: item for item in evidence}.values())
+    diagnosis = Diagnosis.parse(state["diagnosis"] or {})
+    case = case_of(state, deps, remedy, diagnosis, latest)
+    if not intents:
+        standing = await deps.ledger.standing(
+            incident, thread=incident, fence=state.get("fence", 0), keys=[]
+        )
+        return guard.judge(case, standing)
+    recovered = _recovered(intents, case.by_key)
+    if recovered:
+        return Refused(rule="changed", reason=f"{recovered} recovered by itself meanwhile")
+    return await _in_turn(deps, intents, case)
+
+
+def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:
+    """Who was not well when this was decided, perhaps hours before a person's yes, and is now."""
+    was_well = {facts.target.id: facts.well for facts in by_key.values()}
+    seen = [intent.seen for intent in intents if intent.seen.well]
+    return ", ".join(one.target.name for one in seen if was_well.get(one.target.id) is False)
+
+
+async def _in_turn(deps: Deps, intents: list[Intent], case: guard.Case) -> Word:
+    """Reserve; where too much is under way at once, wait for a turn instead of giving up."""
+    word: Word = await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
+    for _ in range(TURNS):
+        if not (isinstance(word, Refused) and word.rule == "at_once"):
+            break
+        await deps.clock.sleep(TURN_S)
+        word = await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
+    return word
+
+
+async def _intents(
+    incident: str, deps: Deps, remedy: Remedy, number: int, fence: int
+) -> list[Intent]:
+    now = deps.clock.now()
+    thread = incident
+    return [
+        Intent(
+            key=f"{incident}/{number}/{position}",
+            incident=incident,
+            attempt=number,
+            position=position,
+            remedy=remedy.name,
+            effect=effect,
+            fence=fence,
+            thread=thread,
+            seen=await inspect(deps, effect.target),
+            at=now,
+        )
+        for position, effect in enumerate(remedy.effects)
+    ]
+
+
+async def _carry_out(
+    incident: str, deps: Deps, entries: list[Entry], *, crashed: bool
+) -> tuple[Result, str]:
+    """Each effect in order; the first that is not done ends the attempt."""
+    details: list[str] = []
+    for entry in entries:
+        result = entry.result
+        if result is None:
+            result = await _once(deps, entry.intent, crashed=crashed)
+            await deps.ledger.conclude(entry.intent.key, result)
+            said = f"{entry.intent.effect.verb} {entry.intent.effect.target.name}: {result.detail}"
+            await tell(deps, incident, "effect", said, result.plain())
+        details.append(result.detail)
+        if result.result != "done":
+            partly = result.result == "refused" and len(details) > 1
+            return ("failed" if partly else result.result), "; ".join(details)
+    return "done", "; ".join(details) or "nothing to change"
+
+
+async def _once(deps: Deps, intent: Intent, *, crashed: bool) -> EffectResult:
+    """Do it if it has not been done and still fits; after a crash, settle first."""
+    if crashed:
+        await _settle(deps, intent.at)
+    try:
+        now = await inspect(deps, intent.effect.target)
+    except NightshiftError as error:
+        result: Result = "unknown" if crashed else "refused"
+        return _result(deps, result, f"the target could not be inspected: {error}")
+    if crashed and took_place(intent.effect, intent.seen, now):
+        return _result(deps, "done", "it had taken place before the restart", settled=True)
+    reason = still_fits(intent.effect, intent.seen, now)
+    if crashed and not reason:
+        reason = await _withdrawn(deps, intent)
+    if reason:
+        return _result(deps, "refused", reason)
+    return await _act(deps, intent)
+
+
+async def _withdrawn(deps: Deps, intent: Intent) -> str:
+    """Why what was allowed before a crash may not be done now, or an empty string."""
+    standing = await deps.ledger.standing(
+        intent.incident,
+        thread=intent.thread,
+        fence=intent.fence,
+        keys=[intent.effect.target.key],
+    )
+    if standing.paused:
+        return f"Nightshift was paused meanwhile: {standing.paused}"
+    return "" if standing.holds_claim else "another run holds the target's claim now"
+
+
+async def _act(deps: Deps, intent: Intent) -> EffectResult:
+    try:
+        done = await act(deps, intent.effect)
+    except Permanent as error:
+        return _result(deps, "failed", str(error))
+    except Transient as error:
+        return await _look_for(deps, intent, str(error))
+    return _result(deps, "done", done.detail)
+
+
+async def _look_for(deps: Deps, intent: Intent, error: str) -> EffectResult:
+    """The call was sent and nobody answered: look whether it took place; never send it again."""
+    await _settle(deps, intent.at)
+    try:
+        now = await inspect(deps, intent.effect.target)
+    except NightshiftError as blind:
+        return _result(deps, "unknown", f"{error}; then {blind}")
+    if took_place(intent.effect, intent.seen, now):
+        return _result(deps, "done", f"took place although {error}", settled=True)
+    return _result(deps, "unknown", f"sent, not answered and not visible: {error}")
+
+
+async def _settle(deps: Deps, since: datetime) -> None:
+    """Wait until a call sent then must have ended, one way or the other."""
+    end = since + timedelta(seconds=deps.limits.settle_s)
+    await deps.clock.sleep(max(0.0, (end - deps.clock.now()).total_seconds()))
+
+
+def _result(deps: Deps, result: Result, detail: str, *, settled: bool = False) -> EffectResult:
+    return EffectResult(result=result, detail=detail, at=deps.clock.now(), settled=settled)

@@ -1,0 +1,64 @@
+"""The last word on an incident, from its state alone. Not here: who is told."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from domain.decision import NeedsApproval, Refused
+from domain.diagnosis import Diagnosis
+from domain.incident import Attempt, Outcome
+from domain.verdict import Verdict
+
+
+def conclude(
+    *,
+    given: Outcome | None,
+    reason: str,
+    diagnosis: Diagnosis | None,
+    decision: object,
+    attempts: list[Attempt],
+    verdict: Verdict | None,
+) -> tuple[Outcome, str]:
+    """The outcome and one sentence of proof or advice. What a node already settled stands."""
+    if given:
+        return given, reason
+    if verdict and verdict.state == "healed":
+        return _healed(verdict, attempts)
+    if isinstance(decision, Refused) and decision.observed:
+        return "observed", decision.reason
+    if verdict and verdict.state == "unknown":
+        return "escalated", f"cannot tell whether it is healed: {verdict.reason}"
+    if isinstance(decision, Refused | NeedsApproval):
+        return "escalated", decision.reason
+    if verdict:
+        return "escalated", f"still broken after {len(attempts)} attempt(s): {verdict.reason}"
+    return "escalated", _nothing_to_do(diagnosis)
+
+
+def _healed(verdict: Verdict, attempts: list[Attempt]) -> tuple[Outcome, str]:
+    acted = any(attempt.result in ("done", "unknown") for attempt in attempts if _acts(attempt))
+    return ("resolved" if acted else "self_resolved"), verdict.reason
+
+
+def _acts(attempt: Attempt) -> bool:
+    return attempt.remedy not in ("wait", "escalate")
+
+
+def _nothing_to_do(diagnosis: Diagnosis | None) -> str:
+    if diagnosis is None:
+        return "no runbook explains what was observed"
+    if diagnosis.decided_by == "none":
+        return diagnosis.summary
+    if diagnosis.ladder:
+        return "every remedy was tried or is known to fail"
+    return f"{diagnosis.summary}: no safe remedy"
+
+
+def proven(attempts: list[Attempt]) -> tuple[str | None, list[str]]:
+    """The remedy that verifiably healed, and those that verifiably did not."""
+    verdicts: Mapping[str, list[str]] = {
+        word: [cast("str", one.remedy) for one in attempts if one.verdict == word and _acts(one)]
+        for word in ("healed", "not_healed")
+    }
+    healed = verdicts["healed"]
+    failed = [name for name in dict.fromkeys(verdicts["not_healed"]) if name not in healed]
+    return (healed[-1] if healed else None), failed

@@ -1,0 +1,34 @@
+"""Who stands on whom: dependencies and dependents, from labels. Not here: log text."""
+
+from domain.facts import ContainerFacts
+
+
+def dependencies(facts: ContainerFacts, containers: list[ContainerFacts]) -> list[ContainerFacts]:
+    """The containers that this one declares it needs, in the order declared."""
+    wanted = list(dict.fromkeys(facts.depends_on))
+    found = [
+        other
+        for name in wanted
+        for other in containers
+        if _same_stack(facts, other) and name in (other.target.service, other.target.name)
+    ]
+    return [*found, *(other for other in containers if _shares_network(facts, other))]
+
+
+def dependents(facts: ContainerFacts, containers: list[ContainerFacts]) -> list[ContainerFacts]:
+    """The containers that need this one, `network_mode: service:` children included.
+
+    In dependency order: who is needed by another of them comes first.
+    """
+    direct = [other for other in containers if facts in dependencies(other, containers)]
+    return sorted(direct, key=lambda one: len(dependencies(one, direct)))
+
+
+def _same_stack(one: ContainerFacts, other: ContainerFacts) -> bool:
+    same_host = one.target.host == other.target.host and one.target.id != other.target.id
+    return same_host and one.target.project == other.target.project
+
+
+def _shares_network(child: ContainerFacts, other: ContainerFacts) -> bool:
+    same_host = child.target.host == other.target.host and child.target.id != other.target.id
+    return same_host and child.network_mode == f"container:{other.target.id}"

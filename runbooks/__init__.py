@@ -1,0 +1,4 @@
+"""Runbooks as Markdown, shipped as package data.
+
+Not here: Code.
+"""

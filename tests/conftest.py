@@ -1,0 +1,84 @@
+"""Fixtures and the rule for tests that need the real stack."""
+
+import os
+
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # noqa: TID251  # before langgraph is imported
+
+import ipaddress
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+for _name in ("OPENAI_API_KEY", "LLM_BASE_URL"):
+    os.environ.pop(_name, None)  # noqa: TID251  # no test, and no process of one, may find a model
+
+DATA = Path(__file__).parent / "data"
+STACK_REQUIRED = os.environ.get("NIGHTSHIFT_REQUIRE_STACK") == "1"  # noqa: TID251  # a switch of the tests
+
+
+def miss(reason: str) -> None:
+    """Skip a stack test, or fail it where the stack is required."""
+    if STACK_REQUIRED:
+        pytest.fail(f"{reason} (NIGHTSHIFT_REQUIRE_STACK=1)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def real_docker() -> str:
+    """The URL of a Docker daemon that answers, or a skip."""
+    import docker
+    from docker.errors import DockerException
+
+    client = docker.from_env(timeout=5, version="1.41")
+    try:
+        client.ping()
+    except (DockerException, OSError) as error:
+        miss(f"no Docker daemon answers: {error}")
+    finally:
+        client.close()
+    return "unix:///var/run/docker.sock"
+
+
+@pytest.fixture(scope="session")
+def real_prometheus() -> str:
+    """The path of a Prometheus binary, or a skip."""
+    path = shutil.which("prometheus")
+    if path is None or shutil.which("prometheus-alertmanager") is None:
+        miss("prometheus and prometheus-alertmanager are not installed")
+    return str(path)
+
+
+@pytest.fixture
+def data() -> Path:
+    """The recordings of real systems."""
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the internet, where models are: a connection there fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and _is_public(address[0]):
+            raise RuntimeError(f"a test wants to connect to {address[0]}")
+        connect(self, address)
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        if str(host).endswith("openai.com"):
+            raise RuntimeError(f"a test wants to ask {host}")
+        return getaddrinfo(host, *rest, **more)
+
+    getaddrinfo = socket.getaddrinfo
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False

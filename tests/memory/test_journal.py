@@ -1,0 +1,92 @@
+"""memory/journal.py."""
+
+import pytest
+from sqlalchemy import Connection, text
+
+from domain.decision import Allowed, Approval
+from domain.errors import Transient
+from domain.journal import EffectResult
+from memory.journal import GENESIS
+from memory.store import Store
+from tests.stores import START, claimed, intent, opened
+
+
+async def grown(store: Store) -> str:
+    """A store whose journal has a line of every kind; returns the incident."""
+    incident = await opened(store)
+    promise = intent(incident, fence=await claimed(store, incident))
+    await store.reserve([promise], lambda _: Allowed())
+    await store.conclude(promise.key, EffectResult(result="done", detail="", at=START))
+    await store.ask(incident, digest="d", request={}, expires_at=START.replace(hour=9))
+    await store.decide(incident, Approval(digest="d", answer="deny", by="ann"))
+    await store.pause("stop", by="ann")
+    await store.resume(by="ann")
+    return incident
+
+
+def tamper(connection: Connection, statement: str) -> None:
+    """What somebody with the file in hands can do: drop the guards, then write."""
+    for verb in ("update", "delete"):
+        connection.execute(text(f"DROP TRIGGER IF EXISTS journal_no_{verb}"))
+    connection.execute(text("PRAGMA defer_foreign_keys=ON"))
+    connection.execute(text(statement))
+
+
+async def test_everything_that_matters_is_a_line(store: Store) -> None:
+    """Decisions, intents, results, approvals and pauses, each sealed by the one before."""
+    await grown(store)
+    lines = await store.lines()
+    audit = await store.audit()
+
+    assert [line.kind for line in lines] == [
+        "decision",
+        "intent",
+        "result",
+        "approval",
+        "pause",
+        "resume",
+    ]
+    assert (audit.broken, audit.lines, audit.head) == (None, 6, lines[-1].hash)
+
+
+async def test_an_empty_journal_is_whole(store: Store) -> None:
+    """Nothing was done and nothing is broken."""
+    assert (await store.audit()).head == GENESIS
+
+
+@pytest.mark.parametrize("table", ["journal", "intents", "results"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET seq = seq", "DELETE FROM {}"])
+async def test_lines_cannot_be_changed(store: Store, table: str, statement: str) -> None:
+    """The database itself refuses."""
+    await grown(store)
+    with pytest.raises(Transient, match="append-only"):
+        await store.database.write(
+            lambda connection: connection.execute(text(statement.format(table))).rowcount
+        )
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("UPDATE journal SET body = replace(body, 'deny', 'approve') WHERE seq = 4", 4),
+        ("UPDATE journal SET at = at + 1 WHERE seq = 2", 2),
+        ("UPDATE journal SET kind = 'resume' WHERE seq = 5", 5),
+        ("DELETE FROM journal WHERE seq = 5", 6),
+        ("UPDATE journal SET seq = -1 WHERE seq = 6", -1),
+    ],
+)
+async def test_tampering_is_found(store: Store, statement: str, line: int) -> None:
+    """A changed, missing or moved line breaks the chain, and the audit says where."""
+    await grown(store)
+    await store.database.write(tamper, statement)
+
+    assert (await store.audit()).broken == line
+
+
+async def test_a_cut_end_shows_in_the_head(store: Store) -> None:
+    """Who noted the head earlier sees that lines were taken off the end."""
+    await grown(store)
+    noted = (await store.audit()).head
+    await store.database.write(tamper, "DELETE FROM journal WHERE seq = 6")
+
+    assert (await store.audit()).head != noted

@@ -1,0 +1,80 @@
+"""`nightshift serve`, as a process."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """`start("--port", "0")` in an empty directory; whatever runs is ended with the test."""
+    running: list[subprocess.Popen[str]] = []
+    settings = {"PYTHONPATH": str(ROOT), "DOCKER_HOSTS": "gone=tcp://127.0.0.1:9", "PATH": ""}
+
+    def begin(*words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "nightshift", "serve", *words]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def _address(process: "subprocess.Popen[str]") -> str:
+    """The address that it says it listens on."""
+    assert process.stderr is not None
+    line = next(line for line in process.stderr if "listens on" in line)
+    return line.split()[-1]
+
+
+def test_it_serves_and_ends_in_order(start: Start) -> None:
+    """Also with its Docker host out of reach; SIGTERM ends it with 0."""
+    process = start("--port", "0")
+    url = _address(process)
+
+    health, ready = httpx.get(f"{url}/health"), httpx.get(f"{url}/ready")
+    process.send_signal(signal.SIGTERM)
+
+    assert health.json()["service"] == "nightshift"
+    assert "docker" in str(ready.json()["degraded"])
+    assert process.wait(timeout=30) == 0
+
+
+def test_a_second_one_on_the_same_data_is_refused(start: Start) -> None:
+    """One sentence and exit code 3, no traceback."""
+    _address(start("--port", "0"))
+    second = start("--port", "0")
+
+    _, said = second.communicate(timeout=30)
+
+    assert second.returncode == 3
+    assert "NIGHTSHIFT_DATA_DIR" in said
+    assert "Traceback" not in said
+
+
+def test_beyond_this_machine_a_token_is_shown_once(start: Start, tmp_path: Path) -> None:
+    """And kept; without it nothing is told."""
+    process = start("--port", "0", "--host", "0.0.0.0")  # noqa: S104  # with a token, for a moment
+    assert process.stderr is not None
+    shown = [next(process.stderr) for _ in range(5)]
+    url = _address(process).replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # the same
+
+    token = (tmp_path / "data" / "token").read_text().strip()
+    bare = httpx.get(f"{url}/stats")
+    known = httpx.get(f"{url}/stats", headers={"Authorization": f"Bearer {token}"})
+
+    assert token in "".join(shown)
+    assert (bare.status_code, known.status_code) == (401, 200)

@@ -1,0 +1,17 @@
+"""The kill switch."""
+
+from collections.abc import Callable
+
+from typer.testing import Result
+
+Run = Callable[..., Result]
+
+
+def test_a_pause_lasts_until_it_is_lifted(run: Run, seeded: dict[str, str]) -> None:
+    """The reason is kept and told again."""
+    run("pause", "moving the rack")
+
+    lifted, again = run("resume"), run("resume")
+
+    assert "moving the rack" in lifted.stdout
+    assert "not paused" in again.stdout

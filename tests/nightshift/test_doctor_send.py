@@ -1,0 +1,134 @@
+"""doctor's test of the whole chain, with stand-ins for Telegram and the service."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from nightshift.alertmanager import read_delivery
+from nightshift.clock import SystemClock
+from nightshift.doctor import State, exit_code
+from nightshift.doctor_send import delivery, send_test
+from nightshift.settings import Settings
+
+Make = Callable[..., Settings]
+DONE = {"status": "done", "outcome": "escalated", "reason": "no such container", "attempts": []}
+
+
+@pytest.fixture
+def make(tmp_path: Path, httpserver: Any) -> Make:
+    """`make(**settings)` that point at the stand-in."""
+
+    def build(**given: Any) -> Settings:
+        base = {
+            "nightshift_data_dir": tmp_path,
+            "nightshift_host": httpserver.host,
+            "nightshift_port": httpserver.port,
+        }
+        return Settings(_env_file=None, **{**base, **given})
+
+    return build
+
+
+def _service(httpserver: Any, *stories: dict[str, Any], headers: Any = None) -> None:
+    httpserver.expect_ordered_request("/alert", method="POST", headers=headers).respond_with_json(
+        {"status": "accepted", "incidents": ["i1"]}, status=202
+    )
+    for story in stories:
+        httpserver.expect_ordered_request("/incidents/i1", headers=headers).respond_with_json(story)
+
+
+async def test_the_alert_is_followed_to_its_end(make: Make, httpserver: Any) -> None:
+    """Every hop is a finding, and the end is told in the service's words."""
+    _service(httpserver, {"status": "open"}, DONE)
+
+    message, alert, incident = await send_test(make(), look_every_s=0)
+
+    assert (message.state, alert.state, incident.state) == ("warning", "ok", "ok")
+    assert "escalated: no such container" in incident.detail
+
+
+async def test_the_kept_token_is_shown(make: Make, httpserver: Any, tmp_path: Path) -> None:
+    """Whoever may read the data directory needs no setting."""
+    (tmp_path / "token").write_text("kept\n")
+    _service(httpserver, DONE, headers={"Authorization": "Bearer kept"})
+
+    found = await send_test(make(), look_every_s=0)
+
+    assert [one.state for one in found[1:]] == ["ok", "ok"]
+
+
+async def test_basic_credentials_are_shown(make: Make, httpserver: Any) -> None:
+    """Where they are what the service asks for."""
+    _service(httpserver, DONE, headers={"Authorization": "Basic dTpw"})
+
+    found = await send_test(make(nightshift_basic_auth=SecretStr("u:p")), look_every_s=0)
+
+    assert [one.state for one in found[1:]] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(("status", "state"), [(401, "misconfigured"), (503, "failed")])
+async def test_a_refused_alert_is_told(
+    make: Make, httpserver: Any, status: int, state: State
+) -> None:
+    """A wrong token is a setting; the rest is a failure."""
+    httpserver.expect_request("/alert").respond_with_json({"error": "no"}, status=status)
+
+    _, alert = await send_test(make())
+
+    assert alert.state == state
+
+
+async def test_an_incident_that_never_ends_is_a_failure(make: Make, httpserver: Any) -> None:
+    """The wait is bounded."""
+    httpserver.expect_request("/alert").respond_with_json({"incidents": ["i1"]}, status=202)
+    httpserver.expect_request("/incidents/i1").respond_with_json({"status": "open"})
+
+    found = await send_test(make(), wait_s=0.2, look_every_s=0.01)
+
+    assert (found[-1].state, exit_code(found)) == ("failed", 1)
+
+
+async def test_acting_on_nothing_is_a_failure(make: Make, httpserver: Any) -> None:
+    """A test may never cost a remedy."""
+    _service(httpserver, {**DONE, "attempts": [{"remedy": "restart"}]})
+
+    found = await send_test(make(), look_every_s=0)
+
+    assert found[-1].state == "failed"
+
+
+async def test_no_service_is_out_of_reach(make: Make) -> None:
+    """Exit code 4, as for every check."""
+    found = await send_test(make(nightshift_port=9))
+
+    assert (found[-1].name, exit_code(found)) == ("test alert", 4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [({"ok": True}, "ok"), ({"ok": False, "description": "chat not found"}, "misconfigured")],
+)
+async def test_the_message_goes_to_the_chat(
+    make: Make, httpserver: Any, answer: dict[str, Any], state: State
+) -> None:
+    """Telegram's own word decides, and the token is nowhere in the report."""
+    httpserver.expect_request("/bot7:abc/sendMessage", method="POST").respond_with_json(answer)
+    token, base = SecretStr("7:abc"), httpserver.url_for("/bot")
+
+    found = await send_test(
+        make(telegram_bot_token=token, telegram_chat_id="1", telegram_base_url=base)
+    )
+
+    assert found[0].state == state
+    assert "7:abc" not in str(found)
+
+
+def test_the_alert_is_one_that_the_service_can_read() -> None:
+    """And each test is an incident of its own."""
+    (one,) = read_delivery(delivery(), received_at=SystemClock().now()).alerts
+    (other,) = read_delivery(delivery(), received_at=SystemClock().now()).alerts
+
+    assert one.fingerprint != other.fingerprint

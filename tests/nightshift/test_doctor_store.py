@@ -1,0 +1,61 @@
+"""doctor's findings on what we keep."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memory.store import Store, open_store
+from nightshift import doctor_store
+from nightshift.clock import SystemClock
+from nightshift.settings import Settings
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store as a running service holds it."""
+    async with open_store(tmp_path, clock=SystemClock()) as opened:
+        yield opened
+
+
+async def test_a_new_installation_has_no_database_yet(settings: Settings) -> None:
+    """That is no fault."""
+    (found,) = await doctor_store.database(settings)
+
+    assert (found.state, found.detail) == ("ok", "none yet: the first start makes it")
+
+
+async def test_it_looks_beside_the_running_service(settings: Settings, store: Store) -> None:
+    """The service's lock is not in the way."""
+    (found,) = await doctor_store.database(settings)
+    (memory,) = await doctor_store.memory_index(settings)
+
+    assert (found.state, memory.state) == ("ok", "ok")
+
+
+async def test_a_pause_is_told(settings: Settings, store: Store) -> None:
+    """Who wonders why nothing happens reads it here."""
+    await store.pause("moving", by="ann")
+
+    (found,) = await doctor_store.database(settings)
+
+    assert (found.state, found.mend) == ("warning", "nightshift resume")
+
+
+async def test_a_degraded_service_is_told(settings: Settings, httpserver: Any) -> None:
+    """With the reasons that it gives."""
+    state = {"ready": True, "degraded": {"docker": "no answer"}}
+    httpserver.expect_request("/ready").respond_with_json(state)
+    there = settings.model_copy(update={"nightshift_port": httpserver.port})
+
+    (found,) = await doctor_store.service(there)
+
+    assert (found.state, found.detail) == ("failed", "docker: no answer")
+
+
+async def test_a_stopped_service_is_only_a_note(settings: Settings) -> None:
+    """It is run before the first start, too."""
+    (found,) = await doctor_store.service(settings.model_copy(update={"nightshift_port": 9}))
+
+    assert (found.state, found.detail) == ("warning", "not running")

@@ -1,0 +1,32 @@
+"""Nightshift's own metrics."""
+
+from typing import Any
+
+from domain.incident import Usage
+from domain.store import Spending
+from nightshift.metrics import Meters
+
+
+async def test_two_processes_of_a_test_do_not_share_a_registry(books: Any, make_alert: Any) -> None:
+    """Meters belong to what made them; there is no global one."""
+    one, other = Meters(), Meters()
+    one.accepted([make_alert(), make_alert(status="resolved")])
+    stats = await books.stats()
+
+    assert b'alerts_accepted_total{status="firing"} 1.0' in one.exposition(stats)
+    assert b"alerts_accepted_total{" not in other.exposition(stats)
+
+
+async def test_what_the_model_cost(books: Any) -> None:
+    """Calls, tokens and dollars in all, and what this day and month have cost."""
+    used = Usage(model_calls=3, prompt_tokens=2000, completion_tokens=200, dollars=0.00042)
+    spent = Spending(incidents=2, total=used, today=Usage(dollars=0.0001), month=used)
+    stats = (await books.stats()).model_copy(update={"model": spent})
+
+    text = Meters().exposition(stats).decode()
+
+    assert "nightshift_model_incidents_total 2.0" in text
+    assert "nightshift_model_calls_total 3.0" in text
+    assert 'nightshift_model_tokens_total{kind="prompt"} 2000.0' in text
+    assert "nightshift_model_dollars_total 0.00042" in text
+    assert 'nightshift_model_spent_dollars{window="day"} 0.0001' in text

@@ -1,0 +1,460 @@
+"""Workers over the real graph and store, in a world of fakes whose clock stands still."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from structlog.testing import capture_logs
+
+from domain.alert import Alert
+from domain.decision import Approval
+from domain.errors import Transient
+from domain.facts import ContainerFacts
+from domain.incident import Attempt, Event, Incident
+from domain.state import GRAPH_VERSION
+from graph.build import build
+from nightshift.checkpoints import strict_serde
+from nightshift.runs import BACKOFF_S, TRIES, Runs, config_of, first_state
+from nightshift.testing import FixedRulebook, World, container, firing, match, open_world
+from nightshift.watch import cancel
+
+
+@dataclass
+class Disk:
+    """Where checkpoints go. LangGraph works with copies of a saver: they share this."""
+
+    full: bool = False
+
+
+class Saver(InMemorySaver):
+    """Checkpoints in memory; while the disk is full none can be written."""
+
+    def __init__(self) -> None:
+        super().__init__(serde=strict_serde())
+        self.disk = Disk()
+
+    async def aput(self, *args: Any, **kwargs: Any) -> Any:
+        """Write, or fail."""
+        if self.disk.full:
+            raise OSError("no space left on device")
+        return await super().aput(*args, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What was logged."""
+    with capture_logs() as found:
+        yield found
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """`web` stands on `db`; the runbook says start, else restart."""
+    web = container("web", health="healthy", depends_on=["db"])
+    async with open_world(tmp_path, web, container("db"), container("api")) as world:
+        world.rulebook = FixedRulebook(match("start", "restart", needs=("stop",)))
+        yield world
+
+
+@pytest.fixture
+def saver() -> Saver:
+    """Where checkpoints go; it outlives the workers."""
+    return Saver()
+
+
+@asynccontextmanager
+async def working(world: World, saver: Saver, *, n: int = 1) -> AsyncIterator[Runs]:
+    """`n` workers, until the block ends; those that still work are cancelled then."""
+    runs = Runs(world.store, world.deps, saver)
+    workers = [asyncio.create_task(runs.work()) for _ in range(n)]
+    try:
+        yield runs
+    finally:
+        await cancel(workers)
+
+
+async def until(world: World, incident: str, good: Callable[[Incident], bool]) -> Incident:
+    """The incident as soon as it is so; woken by what the store records."""
+    async with asyncio.timeout(20):
+        while True:
+            seen = world.store.change_count
+            row = await world.store.incident(incident)
+            if good(row):
+                return row
+            await world.store.wait_change(seen, timeout=1)
+
+
+async def ends(world: World, incident: str) -> Incident:
+    """The incident when it is done."""
+    return await until(world, incident, lambda row: row.status == "done")
+
+
+async def parks(world: World, incident: str) -> Incident:
+    """The incident when it waits, and its segment has ended."""
+    row = await until(world, incident, lambda row: row.status == "waiting")
+    async with asyncio.timeout(20):
+        while (await world.store.next_due()) is None:
+            await world.store.wait_change(None, timeout=0.05)
+    return row
+
+
+async def idle(world: World) -> None:
+    """Return when there is no job left."""
+    async with asyncio.timeout(10):
+        while (await world.store.stats()).queue_depth:
+            await world.store.wait_change(None, timeout=0.02)
+
+
+async def crashed(world: World, name: str = "web", alert: Alert | None = None) -> str:
+    """It crashes, and its alert is accepted."""
+    world.containers.crash(name)
+    await world.watch()
+    return await world.accept(alert or firing(name=name))
+
+
+def slow_start(facts: ContainerFacts) -> ContainerFacts:
+    """Its health check has yet to pass."""
+    return facts.model_copy(update={"health": "starting"})
+
+
+def verbs(world: World) -> list[str]:
+    """What took place, as `verb name`."""
+    return [f"{one.verb} {one.target.name}" for one in world.containers.done]
+
+
+async def told(world: World, incident: str, kind: str) -> list[Event]:
+    """Its events of that kind."""
+    return [one for one in await world.store.timeline(incident) if one.kind == kind]
+
+
+async def test_a_job_drives_a_whole_incident(world: World, saver: Saver) -> None:
+    """From alert to outcome in one go, and the job is gone."""
+    incident = await crashed(world)
+    async with working(world, saver):
+        row = await ends(world, incident)
+
+    assert (row.outcome, verbs(world)) == ("resolved", ["start web"])
+    assert (await world.store.stats()).queue_depth == 0
+
+
+async def test_a_long_look_parks(world: World, saver: Saver) -> None:
+    """A verdict that takes long is a job in the future, not a worker that waits."""
+    world.containers.fate("web", slow_start)
+    slow = await crashed(world)
+    async with working(world, saver):
+        await parks(world, slow)
+        due = await world.store.next_due()
+        other = await ends(world, await crashed(world, "api"))
+
+    assert due is not None
+    assert due > world.clock.now() - timedelta(seconds=10)
+    assert other.outcome == "resolved"
+    assert (await world.store.incident(slow)).status == "waiting"
+
+
+async def test_a_parked_look_goes_on(world: World, saver: Saver) -> None:
+    """Woken at its time it looks again, and nothing is done twice."""
+    world.containers.fate("web", slow_start)
+    incident = await crashed(world)
+    async with working(world, saver):
+        await parks(world, incident)
+        world.containers.change("web", health="healthy")
+        world.clock.advance(10)
+        row = await ends(world, incident)
+
+    assert (row.outcome, verbs(world)) == ("resolved", ["start web"])
+
+
+async def asks(world: World) -> str:
+    """Somebody stopped `web`: the incident asks a person."""
+    world.containers.stop("web")
+    await world.watch()
+    return await world.accept(firing())
+
+
+async def says(world: World, incident: str, answer: str) -> None:
+    """A person answers the open request."""
+    request = await world.store.pending_approval(incident)
+    values = {"digest": (request or {})["digest"], "answer": answer, "by": "ann"}
+    await world.store.decide(incident, Approval.model_validate(values))
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "done"),
+    [("approve", "resolved", ["start web"]), ("deny", "denied", [])],
+)
+async def test_a_question_parks_until_it_is_answered(
+    world: World, saver: Saver, answer: str, outcome: str, done: list[str]
+) -> None:
+    """Nothing is done before the answer is a row in the ledger; a new process takes it up."""
+    incident = await asks(world)
+    async with working(world, saver):
+        await parks(world, incident)
+        before = verbs(world)
+    async with working(world, saver):
+        await says(world, incident, answer)
+        row = await ends(world, incident)
+
+    assert before == []
+    assert (row.outcome, verbs(world)) == (outcome, done)
+
+
+async def test_a_question_nobody_answers_escalates(world: World, saver: Saver) -> None:
+    """The request expires by a job of its own, loudly."""
+    incident = await asks(world)
+    async with working(world, saver):
+        await parks(world, incident)
+        world.clock.advance(world.limits.approval_ttl_s + 1)
+        row = await ends(world, incident)
+    (draft,) = await world.store.drafts("console", limit=9)
+
+    assert (row.outcome, draft.loud, verbs(world)) == ("escalated", True, [])
+
+
+async def test_a_folded_incident_ends_with_its_parent(world: World, saver: Saver) -> None:
+    """It waits without a worker, and is closed once its own look says that all is well."""
+    world.containers.fate("web", slow_start)
+    parent = await crashed(world)
+    async with working(world, saver):
+        await parks(world, parent)
+        child = await world.accept(firing("HighErrorRate", name="web"))
+        waiting = await until(world, child, lambda row: row.parent == parent)
+        world.containers.change("web", health="healthy")
+        world.clock.advance(10)
+        row = await ends(world, child)
+
+    assert waiting.status != "done"
+    assert (row.outcome, verbs(world)) == ("folded", ["start web"])
+
+
+async def test_a_folded_incident_that_is_still_broken_reopens(world: World, saver: Saver) -> None:
+    """Its parent's end is not its own: it claims the target and asks for itself."""
+    parent = await asks(world)
+    async with working(world, saver):
+        await parks(world, parent)
+        child = await world.accept(firing("HighErrorRate", name="web"))
+        await until(world, child, lambda row: row.parent == parent)
+        await says(world, parent, "deny")
+        await ends(world, parent)
+        row = await until(world, child, lambda row: row.parent is None)
+
+    assert row.status != "done"
+    assert len(await told(world, child, "reopened")) == 1
+
+
+async def test_a_failed_segment_is_told_and_tried_again(world: World, saver: Saver) -> None:
+    """Whatever went wrong is on the timeline; the run goes on where its checkpoint stands."""
+    saver.disk.full = True
+    incident = await crashed(world)
+    async with working(world, saver):
+        await parks(world, incident)
+        due = await world.store.next_due()
+        saver.disk.full = False
+        world.clock.advance(BACKOFF_S * 2)
+        row = await ends(world, incident)
+    (error,) = await told(world, incident, "error")
+
+    assert error.text == "the run failed: OSError: no space left on device"
+    assert due == error.at + timedelta(seconds=BACKOFF_S * 2)
+    assert (row.outcome, verbs(world)) == ("resolved", ["start web"])
+
+
+async def fails(world: World, incident: str, *, times: int) -> datetime:
+    """When it is tried again, after so many failures."""
+    async with asyncio.timeout(20):
+        while len(await told(world, incident, "error")) < times:
+            await world.store.wait_change(None, timeout=0.05)
+        while (due := await world.store.next_due()) is None:
+            await world.store.wait_change(None, timeout=0.05)
+    return due
+
+
+async def test_it_gives_up_loudly(world: World, saver: Saver) -> None:
+    """After its tries, with growing pauses, the incident ends as our failure and is heard."""
+    saver.disk.full = True
+    incident = await crashed(world)
+    pauses: list[float] = []
+    async with working(world, saver):
+        for tries in range(1, TRIES):
+            due = await fails(world, incident, times=tries)
+            pauses.append((due - world.clock.now()).total_seconds())
+            world.clock.advance(pauses[-1])
+        row = await ends(world, incident)
+    (draft,) = await world.store.drafts("console", limit=9)
+
+    assert pauses == [4, 8, 16, 32, 60, 60, 60]
+    assert (row.outcome, row.reason) == ("failed", "gave up: OSError: no space left on device")
+    assert draft.loud
+    assert verbs(world) == []
+
+
+async def test_a_success_in_between_forgives(world: World, saver: Saver) -> None:
+    """Only failures in a row count."""
+    world.containers.fate("web", slow_start)
+    incident = await crashed(world)
+    async with working(world, saver) as runs:
+        await parks(world, incident)
+        saver.disk.full = True
+        world.clock.advance(10)
+        await fails(world, incident, times=1)
+        counted = dict(runs._failures)
+        saver.disk.full = False
+        world.containers.change("web", health="healthy")
+        world.clock.advance(10)
+        await ends(world, incident)
+        await idle(world)
+
+    assert (counted, runs._failures) == ({incident: 1}, {})
+
+
+async def test_a_store_that_fails_too_loses_nothing(
+    world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run and store broken at once: the next try is written as soon as the store takes it."""
+    saver.disk.full = True
+    wake, left = world.store.wake, [3]
+
+    async def waking(incident: str, **given: Any) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise Transient("database is locked")
+        saver.disk.full = False
+        await wake(incident, **given)
+
+    monkeypatch.setattr(world.store, "wake", waking)
+    incident = await crashed(world)
+    async with working(world, saver):
+        await parks(world, incident)
+        world.clock.advance(60)
+        row = await ends(world, incident)
+
+    assert row.outcome == "resolved"
+    assert len(await told(world, incident, "error")) == 1
+
+
+async def test_a_queue_that_cannot_be_read_is_asked_again(
+    world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker outlives the store's bad moments."""
+    take, left = world.store.take, [3]
+
+    async def taking() -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise Transient("database is locked")
+        return await take()
+
+    monkeypatch.setattr(world.store, "take", taking)
+    async with working(world, saver):
+        row = await ends(world, await crashed(world))
+
+    assert row.outcome == "resolved"
+
+
+async def test_an_older_graph_begins_at_monitor(world: World, saver: Saver) -> None:
+    """Its checkpoint is dropped; what was tried stays known, and what is seen is seen anew."""
+    incident = await crashed(world)
+    row = await world.store.incident(incident)
+    done = {"number": 1, "remedy": "start", "target": world.containers["web"].target}
+    when = {"started_at": row.opened_at, "finished_at": row.opened_at}
+    tried = Attempt.model_validate(
+        {**done, **when, "result": "done", "detail": "", "verdict": "not_healed"}
+    )
+    await world.store.update(incident, attempts=[tried])
+    old: Any = {**first_state(row), "graph_version": GRAPH_VERSION - 1, "round": 4}
+    graph = build().compile(checkpointer=saver)
+    await graph.aupdate_state(config_of(incident), old, as_node="heal")
+    async with working(world, saver):
+        row = await ends(world, incident)
+    (seen, *_) = await told(world, incident, "evidence")
+
+    assert verbs(world) == ["restart web"]
+    assert [one.number for one in row.attempts] == [1, 2]
+    assert "container@5" in str(seen.data["ids"])
+
+
+class Counted(Runs):
+    """Counts who is driven at the same time; every drive waits for `go`."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.now: list[str] = []
+        self.together: list[tuple[str, ...]] = []
+        self.go = asyncio.Event()
+
+    async def drive(self, incident_id: str) -> None:
+        """Count, wait, drive."""
+        self.now.append(incident_id)
+        self.together.append(tuple(self.now))
+        await self.go.wait()
+        await super().drive(incident_id)
+        self.now.remove(incident_id)
+
+
+async def test_workers_share_incidents_never_one(world: World, saver: Saver) -> None:
+    """Many jobs of two incidents, four workers: both are driven, each by one at a time."""
+    one, two = await crashed(world), await crashed(world, "api")
+    runs = Counted(world.store, world.deps, saver)
+    workers = [asyncio.create_task(runs.work()) for _ in range(4)]
+    try:
+        while len(runs.now) < 2:
+            await world.store.wait_change(None, timeout=0.02)
+        for incident in (one, two, one):
+            await world.store.wake(incident, why="resume", at=world.clock.now())
+        runs.go.set()
+        await ends(world, one)
+        await ends(world, two)
+    finally:
+        await cancel(workers)
+
+    assert max(len(now) for now in runs.together) == 2
+    assert all(len(now) == len(set(now)) for now in runs.together)
+
+
+async def test_a_killed_worker_is_taken_over(world: World, saver: Saver) -> None:
+    """Cut off in the middle of a call, the incident is recovered and acts once."""
+    world.containers.silent.add("perform")
+    incident = await crashed(world)
+    async with working(world, saver):
+        while not world.containers.performed:
+            await world.store.wait_change(None, timeout=0.02)
+    world.containers.silent.clear()
+    recovered = await world.store.recover()
+    async with working(world, saver):
+        row = await ends(world, incident)
+
+    assert recovered == 1
+    assert (row.outcome, verbs(world)) == ("resolved", ["start web"])
+    assert max(world.clock.slept) > world.limits.settle_s - 5
+
+
+async def test_what_is_done_stays_done(world: World, saver: Saver) -> None:
+    """A late job of a finished incident changes nothing."""
+    incident = await crashed(world)
+    async with working(world, saver):
+        await ends(world, incident)
+        before = await world.store.timeline(incident)
+        world.containers.crash("web")
+        await world.store.wake(incident, why="resume", at=world.clock.now())
+        await idle(world)
+
+    assert await world.store.timeline(incident) == before
+    assert verbs(world) == ["start web"]
+
+
+async def test_stopping_ends_idle_workers(world: World, saver: Saver) -> None:
+    """Told to stop, they take no further job and end by themselves."""
+    runs = Runs(world.store, world.deps, saver)
+    worker = asyncio.create_task(runs.work())
+    await asyncio.sleep(0)
+    runs.stop()
+    incident = await crashed(world)
+    await asyncio.wait_for(worker, 5)
+
+    assert (await world.store.incident(incident)).status == "open"

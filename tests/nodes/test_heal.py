@@ -1,0 +1,413 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.decision import Approval
+from domain.errors import Permanent, Transient
+from domain.journal import Entry
+from domain.remedy import Remedy
+from domain.state import IncidentState
+from nightshift.testing import FixedRulebook, World, container, firing, match, stays_unhealthy
+from nodes.analyse import analyse
+from nodes.approve import approve
+from nodes.heal import heal
+from nodes.monitor import monitor
+from tests.nodes.steps import Begin, Run, Words, last_attempt
+
+LOST = Transient("no answer in 15 s")
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+def verbs(world: World) -> list[str]:
+    """What was sent, as `verb name`."""
+    return [f"{one.verb} {one.target.name}" for one in world.containers.performed]
+
+
+async def journal(world: World, state: IncidentState) -> list[Entry]:
+    """The first attempt's entries."""
+    return await world.store.entries(state["incident"], 1)
+
+
+async def killed(world: World, state: IncidentState, run: Run, *, acted: bool) -> None:
+    """Run heal up to its act, before or after which the process ends."""
+    perform = world.containers.perform
+
+    async def dying(effect: Any) -> Any:
+        if acted:
+            await perform(effect)
+        raise KilledError
+
+    world.containers.perform = dying  # type: ignore[method-assign]  # this process is the one that dies
+    with pytest.raises(KilledError):
+        await run(state, heal)
+    world.containers.perform = perform  # type: ignore[method-assign]  # and this one lives
+
+
+async def test_acts_once_and_journals(
+    world: World, crashed: IncidentState, run: Run, told: Words
+) -> None:
+    """One intent, one effect, one result, and the attempt on record."""
+    state = await run(crashed, heal)
+    (entry,) = await journal(world, state)
+    incident = await world.store.incident(state["incident"])
+
+    assert verbs(world) == ["start web"]
+    assert entry.result
+    assert entry.result.result == "done"
+    assert last_attempt(state).result == "done"
+    assert incident.attempts == [last_attempt(state)]
+
+
+async def test_the_intent_comes_first(world: World, crashed: IncidentState, run: Run) -> None:
+    """When the call is made, the promise is already durable."""
+    await killed(world, crashed, run, acted=False)
+    (entry,) = await journal(world, crashed)
+
+    assert entry.result is None
+    assert entry.intent.seen.status == "exited"
+    assert entry.intent.thread == crashed["incident"]
+
+
+async def test_after_a_crash_a_visible_effect_is_not_repeated(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """The process died after the act: the next one sees it and does nothing."""
+    await killed(world, crashed, run, acted=True)
+    state = await run(crashed, heal)
+    (entry,) = await journal(world, state)
+
+    assert verbs(world) == ["start web"]
+    assert entry.result
+    assert entry.result.settled
+    assert last_attempt(state).result == "done"
+
+
+@pytest.mark.parametrize("acted", [True, False])
+async def test_after_a_crash_a_restart_is_done_once(
+    world: World, begin: Begin, run: Run, acted: bool
+) -> None:
+    """A restart leaves the status as it was: only its start time tells that it took place."""
+    world.rulebook = FixedRulebook(match("restart", cause="hung"))
+    world.containers.change("web", health="unhealthy")
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(await begin(), monitor, analyse)
+    await killed(world, state, run, acted=acted)
+    state = await run(state, heal)
+
+    assert verbs(world) == ["restart web"]
+    assert last_attempt(state).result == "done"
+
+
+async def test_after_a_crash_a_missing_effect_is_done_once(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """The process died before the act: the next one acts, after the settling time."""
+    await killed(world, crashed, run, acted=False)
+    began = world.clock.now()
+    state = await run(crashed, heal)
+
+    assert verbs(world) == ["start web"]
+    assert last_attempt(state).result == "done"
+    assert world.clock.now() >= began + timedelta(seconds=world.limits.settle_s)
+
+
+async def test_after_a_crash_a_concluded_effect_is_history(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """The process died after the result was written: it is read, not judged or done again."""
+    await run(crashed, heal)
+    await world.store.pause("later", by="me")
+    state = await run(crashed, heal)
+
+    assert verbs(world) == ["start web"]
+    assert last_attempt(state).result == "done"
+    assert world.clock.slept == []
+
+
+@pytest.mark.parametrize("late_s", [0.0, 5.0, 20.0])
+async def test_a_lost_answer_is_looked_for(
+    world: World, crashed: IncidentState, run: Run, late_s: float
+) -> None:
+    """The call timed out and took place all the same: seen, and never sent again."""
+    world.containers.trouble(LOST, late_s=late_s)
+    state = await run(crashed, heal)
+
+    assert verbs(world) == ["start web"]
+    assert last_attempt(state).result == "done"
+    assert "although" in last_attempt(state).detail
+
+
+async def test_a_lost_call_is_unknown(world: World, crashed: IncidentState, run: Run) -> None:
+    """The call timed out and nothing is to be seen: unknown, and never sent again."""
+    world.containers.trouble(LOST)
+    state = await run(crashed, heal)
+
+    assert verbs(world) == ["start web"]
+    assert last_attempt(state).result == "unknown"
+    assert "not visible" in last_attempt(state).detail
+
+
+async def test_a_refusal_by_docker_is_a_failure(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Docker's own no is told in its words, and not tried again."""
+    world.containers.trouble(Permanent("port is already allocated"))
+    state = await run(crashed, heal)
+
+    assert last_attempt(state).result == "failed"
+    assert "port is already allocated" in last_attempt(state).detail
+
+
+async def test_blind_after_a_lost_answer_is_unknown(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Neither answer nor sight: nobody guesses."""
+    world.containers.trouble(LOST)
+    world.clock.after(1.0, lambda: world.containers.errors.update(facts=Transient("blind")))
+    state = await run(crashed, heal)
+
+    assert last_attempt(state).result == "unknown"
+    assert "blind" in last_attempt(state).detail
+
+
+async def test_a_copy_of_the_run_may_not_act(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """A replay or fork runs on another thread: it neither acts nor writes to the incident."""
+    state = await run(crashed, heal, thread="replay-1")
+    incident = await world.store.incident(crashed["incident"])
+
+    assert world.containers.performed == []
+    assert last_attempt(state).result == "refused"
+    assert "copy" in last_attempt(state).detail
+    assert incident.attempts == []
+
+
+async def test_a_copy_may_not_finish_what_the_original_promised(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """With the original's intent open, a copy leaves the journal alone."""
+    await killed(world, crashed, run, acted=False)
+    await run(crashed, heal, thread="replay-1")
+
+    assert world.containers.performed == []
+    assert (await journal(world, crashed))[0].result is None
+
+
+async def test_a_stale_fence_may_not_act(world: World, crashed: IncidentState, run: Run) -> None:
+    """A worker whose claim is not the present one is refused by policy."""
+    state = await run({**crashed, "fence": crashed["fence"] - 1}, heal)
+
+    assert world.containers.performed == []
+    assert (state["decision"] or {})["rule"] == "claim"
+
+
+async def test_a_target_in_other_hands_may_not_be_touched(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """A remedy that touches a second container needs its claim too."""
+    world.rulebook = FixedRulebook(match("start_dependency", cause="dependency_down"))
+    world.containers.crash("db")
+    world.containers.change("web", health="unhealthy")
+    state = await run(await begin(), monitor, analyse)
+    await run(await begin(firing(name="db")), monitor)
+    state = await run(state, heal)
+
+    assert world.containers.performed == []
+    assert "container:local/db" in last_attempt(state).detail
+
+
+async def test_paused_since_may_not_act(world: World, crashed: IncidentState, run: Run) -> None:
+    """The kill switch counts up to the last moment."""
+    await world.store.pause("holiday", by="me")
+    state = await run(crashed, heal)
+
+    assert world.containers.performed == []
+    assert (state["decision"] or {})["rule"] == "paused"
+
+
+async def test_paused_after_a_crash_may_not_act(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """What was promised before the crash is not done when the kill switch came between."""
+    await killed(world, crashed, run, acted=False)
+    await world.store.pause("holiday", by="me")
+    state = await run(crashed, heal)
+
+    assert world.containers.performed == []
+    assert last_attempt(state).result == "refused"
+    assert "holiday" in last_attempt(state).detail
+
+
+async def test_a_lost_claim_after_a_crash_may_not_act(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """What was promised before the crash is not done when another incident has the target."""
+    await killed(world, crashed, run, acted=False)
+    parent = await begin_other(world)
+    await world.store.fold(crashed["incident"], parent)
+    state = await run(crashed, heal)
+
+    assert world.containers.performed == []
+    assert "claim" in last_attempt(state).detail
+
+
+async def begin_other(world: World) -> str:
+    """Another incident."""
+    return await world.accept(firing("Other", name="db"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"image_id": "sha256:new"}, {"config_digest": "d"}, {"status": "paused"}]
+)
+async def test_a_changed_target_is_not_touched(
+    world: World, crashed: IncidentState, run: Run, changes: dict[str, Any]
+) -> None:
+    """Another image, configuration or status class since the decision: no act."""
+    world.containers.change("web", **changes)
+    state = await run(crashed, heal)
+
+    assert world.containers.performed == []
+    assert last_attempt(state).result == "refused"
+    assert "changed" in last_attempt(state).detail
+
+
+async def test_a_vanished_target_is_not_touched(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Removed and made anew under the name is another container."""
+    world.containers.remove("web")
+    state = await run(crashed, heal)
+
+    assert world.containers.performed == []
+    assert (state["decision"] or {})["rule"] == "changed"
+
+
+async def test_what_recovered_before_the_yes_is_left_alone(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """Approved hours later, a container that is healthy again by then is not restarted."""
+    world.rulebook = FixedRulebook(match("restart", cause="hung"))
+    world.limit(mode="approve")
+    world.containers.change("web", health="unhealthy")
+    state = await run(await begin(), monitor, analyse)
+    await approved(world, state)
+    world.containers.change("web", health="healthy")
+    state = await run(state, heal)
+
+    assert world.containers.performed == []
+    assert "recovered by itself" in last_attempt(state).detail
+
+
+async def approved(world: World, state: IncidentState) -> None:
+    """A person is asked and says yes."""
+    digest = Remedy.parse(state["remedy"] or {}).digest
+    end = world.clock.now() + timedelta(hours=1)
+    await world.store.ask(state["incident"], digest=digest, request={}, expires_at=end)
+    approval = Approval(digest=digest, answer="approve", by="ann")
+    await world.store.decide(state["incident"], approval)
+
+
+async def test_an_approved_remedy_is_done(world: World, begin: Begin, run: Run) -> None:
+    """A yes in the ledger to this remedy lets it pass, also when the evidence has aged."""
+    world.containers.stop("web")
+    state = await run(await begin(), monitor, analyse)
+    await approved(world, state)
+    world.clock.advance(3600 - 1)
+    state = await run(state, approve, heal)
+
+    assert verbs(world) == ["start web"]
+
+
+async def memory_raised(world: World, begin: Begin, run: Run) -> IncidentState:
+    """`web` ran out of memory: the limit is raised, then it is started."""
+    world.rulebook = FixedRulebook(match("raise_memory", cause="out_of_memory", needs=("stop",)))
+    world.containers.oom("web")
+    return await run(await begin(), monitor, analyse)
+
+
+async def test_effects_come_in_order(world: World, begin: Begin, run: Run) -> None:
+    """Both effects, each with its own entry."""
+    state = await run(await memory_raised(world, begin, run), heal)
+
+    assert verbs(world) == ["update_memory web", "start web"]
+    assert [entry.intent.position for entry in await journal(world, state)] == [0, 1]
+    assert world.containers["web"].memory_limit == 128 * 1024**2
+
+
+async def test_the_first_failure_stops_the_rest(world: World, begin: Begin, run: Run) -> None:
+    """An effect that failed is followed by none."""
+    world.containers.trouble(Permanent("no"))
+    state = await run(await memory_raised(world, begin, run), heal)
+
+    assert verbs(world) == ["update_memory web"]
+    assert last_attempt(state).result == "failed"
+
+
+async def test_half_done_is_not_told_as_refused(world: World, begin: Begin, run: Run) -> None:
+    """When the second effect is refused after the first took place, something was done."""
+    state = await memory_raised(world, begin, run)
+    facts = world.containers.facts
+    looks = iter(range(9))
+
+    async def changing(target: Any) -> Any:
+        if next(looks) == 3:
+            world.containers.change("web", status="paused")
+        return await facts(target)
+
+    world.containers.facts = changing  # type: ignore[method-assign]  # the world changes in between
+    state = await run(state, heal)
+
+    assert verbs(world) == ["update_memory web"]
+    assert last_attempt(state).result == "failed"
+
+
+async def test_after_a_crash_only_the_open_effect_is_settled(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """The first effect has its result; only the second is looked for."""
+    state = await memory_raised(world, begin, run)
+    await killed_at_second(world, state, run)
+    state = await run(state, heal)
+
+    assert verbs(world) == ["update_memory web", "start web"]
+    assert last_attempt(state).result == "done"
+
+
+async def killed_at_second(world: World, state: IncidentState, run: Run) -> None:
+    """Run heal up to its second effect, before which the process ends."""
+    perform, calls = world.containers.perform, iter(range(9))
+
+    async def dying(effect: Any) -> Any:
+        if next(calls) == 1:
+            raise KilledError
+        return await perform(effect)
+
+    world.containers.perform = dying  # type: ignore[method-assign]  # this process is the one that dies
+    with pytest.raises(KilledError):
+        await run(state, heal)
+    world.containers.perform = perform  # type: ignore[method-assign]  # and this one lives
+
+
+async def test_waits_for_its_turn(world: World, crashed: IncidentState, run: Run) -> None:
+    """Too much at once: half a minute of patience, then refused."""
+    world.limit(max_actions_at_once=0)
+    state = await run(crashed, heal)
+
+    assert last_attempt(state).result == "refused"
+    assert "right now" in last_attempt(state).detail
+    assert world.clock.slept[-30:] == [1.0] * 30
+
+
+async def test_nothing_to_change_is_done(world: World, begin: Begin, run: Run) -> None:
+    """A rung without effects leaves no intent and is done at once."""
+    world.rulebook = FixedRulebook(match("wait"))
+    world.containers.add(container("web", status="restarting", health="unhealthy"))
+    state = await run(await begin(), monitor, analyse, heal)
+
+    assert last_attempt(state).detail == "nothing to change"
+    assert await journal(world, state) == []

@@ -1,0 +1,148 @@
+from domain.ports import Expression, Probe
+from nightshift.testing import World, container, firing
+from nodes.monitor import monitor
+from tests.nodes.steps import Begin, Run, Words
+
+
+async def test_finds_and_claims(world: World, begin: Begin, run: Run) -> None:
+    """A broken container that the labels name is the target, and this incident's own."""
+    world.containers.crash("web")
+    state = await run(await begin(), monitor)
+
+    assert state["target"] == world.containers["web"].target.plain()
+    assert state["fence"] >= 1
+    assert await world.store.holder("container:local/web") == state["incident"]
+    assert not state.get("outcome")
+
+
+async def test_not_located_names_what_was_tried(
+    world: World, begin: Begin, run: Run, told: Words
+) -> None:
+    """Without a target nothing is claimed, and people learn which labels led nowhere."""
+    state = await run(await begin(firing(name="gone")), monitor)
+
+    assert state["target"] is None
+    assert "name=gone" in state["reason"]
+    assert await told(state, "evidence") == [state["reason"]]
+    assert not state.get("outcome")
+
+
+async def test_two_candidates_are_named(world: World, begin: Begin, run: Run) -> None:
+    """Two hosts with the name: both are told, neither is taken."""
+    world.containers.add(container("web", host="two"))
+    state = await run(await begin(), monitor)
+
+    assert state["target"] is None
+    assert "container:local/web, container:two/web" in state["reason"]
+
+
+async def test_a_host_out_of_reach_is_named(world: World, begin: Begin, run: Run) -> None:
+    """A container on a host that does not answer is not found, and the reason says so."""
+    world.containers.unreachable["local"] = "no route"
+    state = await run(await begin(), monitor)
+
+    assert "Docker out of reach on local: no route" in state["reason"]
+
+
+async def test_recovered_by_itself_ends(world: World, begin: Begin, run: Run) -> None:
+    """What runs, is healthy and is contradicted by nothing is left alone and not claimed."""
+    state = await run(await begin(), monitor)
+
+    assert state["outcome"] == "self_resolved"
+    assert await world.store.holder("container:local/web") is None
+
+
+async def test_a_failing_probe_is_believed(world: World, begin: Begin, run: Run) -> None:
+    """Green inside and unreachable from outside is broken."""
+    assert world.metrics
+    world.metrics.probes["web"] = Probe(state="bad", query="probe_success", detail="refused")
+
+    assert not (await run(await begin(), monitor)).get("outcome")
+
+
+async def test_a_firing_expression_is_believed(world: World, begin: Begin, run: Run) -> None:
+    """An expression that our own Prometheus still sees fire is broken."""
+    assert world.metrics
+    world.metrics.found = Expression(state="firing", query="up == 0", detail="fires")
+
+    assert not (await run(await begin(), monitor)).get("outcome")
+
+
+async def test_a_second_alert_folds_into_the_holder(world: World, begin: Begin, run: Run) -> None:
+    """Another alert for a target in hand waits for the incident that holds it."""
+    world.containers.crash("web")
+    first = await run(await begin(), monitor)
+    second = await run(await begin(firing("HighErrorRate", name="web")), monitor)
+
+    assert second["parent"] == first["incident"]
+    assert second["wake_at"]
+    assert not second.get("outcome")
+    assert (await world.store.incident(second["incident"])).parent == first["incident"]
+
+
+async def test_a_victim_folds_into_its_dependency(world: World, begin: Begin, run: Run) -> None:
+    """With the database in another incident's hands, the website waits for that one."""
+    world.containers.crash("db")
+    world.containers.change("web", health="unhealthy")
+    below = await run(await begin(firing(name="db")), monitor)
+    victim = await run(await begin(), monitor)
+
+    assert victim["parent"] == below["incident"]
+    assert await world.store.holder("container:local/web") is None
+
+
+async def test_a_well_dependency_is_no_reason(world: World, begin: Begin, run: Run) -> None:
+    """An incident on a dependency that is well again holds nobody back."""
+    world.containers.crash("db")
+    await run(await begin(firing(name="db")), monitor)
+    world.containers.add(container("db"))
+    world.containers.crash("web")
+    state = await run(await begin(), monitor)
+
+    assert state["parent"] is None
+    assert state["fence"]
+
+
+async def test_folded_waits_while_its_parent_works(world: World, begin: Begin, run: Run) -> None:
+    """As long as the parent is not done nothing is looked at again, only later."""
+    world.containers.crash("web")
+    await run(await begin(), monitor)
+    child = await run(await begin(firing("Slow", name="web")), monitor)
+    world.clock.advance(120)
+    again = await run(child, monitor)
+
+    assert again["round"] == child["round"]
+    assert str(again["wake_at"]) > str(child["wake_at"])
+
+
+async def test_folded_and_well_is_done(world: World, begin: Begin, run: Run) -> None:
+    """After its parent's end, a child whose own check passes is folded for good."""
+    world.containers.crash("web")
+    parent = await run(await begin(), monitor)
+    child = await run(await begin(firing("Slow", name="web")), monitor)
+    await world.store.finish(parent["incident"], "resolved", "healed", None)
+    world.containers.add(container("web"))
+
+    assert (await run(child, monitor))["outcome"] == "folded"
+
+
+async def test_folded_and_broken_stands_alone(world: World, begin: Begin, run: Run) -> None:
+    """After its parent's end, a child that is still broken goes on by itself."""
+    world.containers.crash("web")
+    parent = await run(await begin(), monitor)
+    child = await run(await begin(firing("Slow", name="web")), monitor)
+    await world.store.finish(parent["incident"], "escalated", "gave up", None)
+    again = await run(child, monitor)
+
+    assert again["parent"] is None
+    assert again["wake_at"] is None
+    assert await world.store.holder("container:local/web") == child["incident"]
+
+
+async def test_looking_again_is_another_round(world: World, begin: Begin, run: Run) -> None:
+    """Evidence ids tell the rounds apart; the older ones are kept."""
+    world.containers.crash("web")
+    state = await run(await begin(), monitor, monitor)
+
+    assert state["round"] == 2
+    assert {"container@1", "container@2"} <= set(state["evidence"])

@@ -1,0 +1,108 @@
+"""One Docker daemon: its client, its threads, its time limits. Not here: several of them."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from docker import APIClient
+
+from domain.errors import NotFound, Permanent, Transient
+from domain.facts import ContainerFacts
+from domain.target import Target
+from tools import docker_facts
+from tools.docker_errors import told_apart
+
+T = TypeVar("T")
+THREADS = 8
+CONNECT_S = 2.0
+_MARGIN_S = 0.5
+_FULL_ID = 64
+
+
+class Host:
+    """The blocking SDK behind awaitable calls; a slow daemon only holds up its own threads."""
+
+    def __init__(self, name: str, url: str, *, timeout_s: float, stop_grace_s: int) -> None:
+        self.name = name
+        self.url = url
+        self.timeout_s = timeout_s
+        self.stop_grace_s = stop_grace_s
+        self._client: APIClient | None = None
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"docker-{name}")
+
+    async def call(self, what: str, work: Callable[[APIClient], T], *, extra_s: float = 0.0) -> T:
+        """Run `work` in a thread of this host and give up after the time limit plus `extra_s`.
+
+        A call that is still queued when its caller gives up is never made. Raises Transient,
+        ServerError, NotFound, Conflict, Permanent; `what` says in the message what failed.
+        """
+        loop = asyncio.get_running_loop()
+        limit = self.timeout_s + _MARGIN_S + extra_s
+        try:
+            async with asyncio.timeout(limit):
+                return await loop.run_in_executor(self._pool, self._run, what, work)
+        except TimeoutError:
+            raise Transient(
+                f"Docker host {self.name!r}: could not {what}: no answer in {limit:g} s"
+            ) from None
+
+    def _run(self, what: str, work: Callable[[APIClient], T]) -> T:
+        with told_apart(self.name, what):
+            return work(self.client())
+
+    def client(self) -> APIClient:
+        """The client, made at first use: making one asks the daemon for its version.
+
+        Blocks; raises what the SDK raises. Two threads may both make one; the last is kept.
+        """
+        if self._client is None:
+            self._client = APIClient(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+        return self._client
+
+    async def reach(self) -> None:
+        """Find out within `CONNECT_S` whether a TCP daemon is there at all. Raises Transient."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"tcp", "http", "https"} or not parts.hostname:
+            return
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, writer = await asyncio.open_connection(parts.hostname, parts.port or 2375)
+        except OSError as error:
+            reason = docker_facts.brief(str(error)) or f"no answer in {CONNECT_S:g} s"
+            raise Transient(f"Docker host {self.name!r}: could not connect: {reason}") from error
+        writer.close()
+
+    async def inspect(self, container_id: str) -> ContainerFacts:
+        """Inspect by full id. Raises NotFound, Transient, Permanent."""
+        raw: dict[str, Any] = await self.call(
+            f"inspect {container_id[:12]}", lambda client: client.inspect_container(container_id)
+        )
+        with told_apart(self.name, f"understand {container_id[:12]}"):
+            found = docker_facts.facts(raw, host=self.name)
+        if found.target.id != container_id:
+            raise NotFound(f"Docker host {self.name!r}: no container has the id {container_id!r}")
+        return found
+
+    async def look_up(self, target: Target) -> ContainerFacts:
+        """Inspect exactly this target.
+
+        The API also takes names and id prefixes (any six digits); neither must pass for the id.
+        Raises NotFound, Transient, Permanent.
+        """
+        if not is_full_id(target.id):
+            raise Permanent(f"{target.id!r} is not a full container id; nothing was asked or done")
+        return await self.inspect(target.id)
+
+    def close(self) -> None:
+        """Let the threads end; a call in flight ends with its socket's time limit."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            threading.Thread(target=self._client.close, daemon=True).start()
+
+
+def is_full_id(text: str) -> bool:
+    """Whether this is 64 hexadecimal digits, the only thing that names one container for ever."""
+    return len(text) == _FULL_ID and set(text) <= set("0123456789abcdef")

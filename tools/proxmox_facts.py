@@ -1,0 +1,156 @@
+"""Proxmox' answers, parsed into facts. Not here: calls to an API.
+
+Of a container that ran out of memory the API keeps nothing: it is stopped, and no task says why.
+What can be read is its usage while it runs (`mem` against `maxmem`) and the log of a start that
+failed for want of memory, which `oom_events` counts. A kill inside a container that goes on is
+told by metrics only.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from domain.guests import GuestFacts, GuestStatus, GuestTask, NodeFacts
+from domain.target import Kind, Target
+from tools.proxmox_api import Row
+
+MIB = 1024**2
+TASKS_KEPT = 20
+PATH_KINDS = {"lxc": "lxc", "vm": "qemu"}
+"""What the API calls each kind of guest in its paths."""
+
+_STATUS: dict[str, GuestStatus] = {
+    "running": "running",
+    "stopped": "stopped",
+    "paused": "paused",
+    "suspended": "suspended",
+}
+_CHANGING = {"memory", "swap", "balloon", "lock", "digest", "description", "tags", "parent"}
+_USER = 7
+"""The user's place in a UPID."""
+_OOM = re.compile(r"out of memory|oom-kill|cannot allocate memory", re.IGNORECASE)
+_FREE_OF_HA = {"", "ignored"}
+
+
+def status_of(row: Row) -> GuestStatus:
+    """The status in a status or list row; what QEMU says of itself comes before the process.
+
+    A state in which QEMU does not run but nobody paused it (`io-error`, `prelaunch`) is unknown.
+    """
+    if row.get("lock") == "suspended" and row.get("status") == "stopped":
+        return "suspended"
+    return _STATUS.get(str(row.get("qmpstatus") or row.get("status")), "unknown")
+
+
+def guest(
+    row: Row, config: Row, tasks: Sequence[GuestTask], *, kind: Kind, node: str, now: datetime
+) -> GuestFacts:
+    """One guest from its status (or its row in a node's list), its configuration and its tasks."""
+    vmid = int(row["vmid"])
+    uptime = float(row.get("uptime") or 0)
+    running = [task for task in tasks if task.ended_at is None]
+    return GuestFacts(
+        target=_target(kind, node, vmid, str(row.get("name") or "")),
+        status=status_of(row),
+        lock=str(row.get("lock") or config.get("lock") or ""),
+        task=running[0].kind if running else "",
+        ha_state=ha_state(row),
+        onboot=flag(config.get("onboot")),
+        template=flag(row.get("template")) or flag(config.get("template")),
+        memory_limit=int(row.get("maxmem") or 0),
+        memory_usage=int(row.get("mem") or 0),
+        swap_limit=int(row.get("maxswap") or 0),
+        cores=int(float(row.get("cpus") or row.get("maxcpu") or 0)),
+        uptime_s=uptime,
+        started_at=now - timedelta(seconds=uptime) if uptime else None,
+        config_digest=stable_digest(config) if config else "",
+        tags=_tags(row.get("tags") or config.get("tags")),
+        tasks=list(tasks[:TASKS_KEPT]),
+    )
+
+
+def unread(row: Row) -> GuestFacts:
+    """A guest of which only the cluster's list tells: its status is unknown, whatever that says."""
+    kind: Kind = "lxc" if row["type"] == "lxc" else "vm"
+    facts = guest(row, {}, [], kind=kind, node=str(row["node"]), now=datetime.now(UTC))
+    return facts.model_copy(update={"status": "unknown", "uptime_s": 0.0, "started_at": None})
+
+
+def node(row: Row) -> NodeFacts:
+    """One row of the list of nodes."""
+    name = str(row["node"])
+    return NodeFacts(
+        target=Target(kind="node", host=name, id=name, name=name, service=name),
+        online=row.get("status") == "online",
+        uptime_s=float(row.get("uptime") or 0),
+        memory_limit=int(row.get("maxmem") or 0),
+        memory_usage=int(row.get("mem") or 0),
+    )
+
+
+def task(row: Row) -> GuestTask:
+    """One row of a node's task list; a running one has no end and the status `RUNNING`.
+
+    The row's own `user` leaves out which token it was; the UPID does not.
+    """
+    ended = row.get("endtime")
+    return GuestTask(
+        upid=str(row["upid"]),
+        kind=str(row["type"]),
+        user=str(row["upid"]).split(":")[_USER],
+        started_at=datetime.fromtimestamp(int(row["starttime"]), UTC),
+        ended_at=datetime.fromtimestamp(int(ended), UTC) if ended else None,
+        exit=str(row.get("status") or "") if ended else "",
+    )
+
+
+def tasks(rows: Iterable[Row]) -> list[GuestTask]:
+    """All tasks, running ones first, then the newest; a list may name one of them twice."""
+    found = {one.upid: one for one in sorted(map(task, rows), key=lambda one: one.ended_at is None)}
+    return sorted(
+        found.values(), key=lambda one: (one.ended_at is None, one.started_at), reverse=True
+    )
+
+
+def ha_state(row: Row) -> str:
+    """The HA manager's state; empty where it does not own the guest. `managed` if it has none."""
+    told = row.get("ha")
+    if isinstance(told, dict):
+        state = str(told.get("state") or "managed") if flag(told.get("managed")) else ""
+    else:
+        state = str(row.get("hastate") or "")
+    return "" if state in _FREE_OF_HA else state
+
+
+def memory_mib(config: Row) -> int:
+    """The configured memory in MiB: a number, `2048`, or `current=2048`; 0 where it is not said."""
+    found = re.search(r"(?:^|current=)(\d+)", str(config.get("memory") or ""))
+    return int(found[1]) if found else 0
+
+
+def oom_events(log: Iterable[Row]) -> int:
+    """Lines of a task's log that tell of a want of memory."""
+    return sum(1 for line in log if _OOM.search(str(line.get("t") or "")))
+
+
+def stable_digest(config: Row) -> str:
+    """Tells two configurations apart, but not by what Nightshift or a backup changes."""
+    kept = {key: str(value) for key, value in config.items() if key not in _CHANGING}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def flag(value: object) -> bool:
+    """Proxmox' booleans: 1 and 0, sometimes as text."""
+    return str(value) in {"1", "True"}
+
+
+def _target(kind: Kind, node: str, vmid: int, name: str) -> Target:
+    known = name or f"{'CT' if kind == 'lxc' else 'VM'}{vmid}"
+    return Target(kind=kind, host=node, id=str(vmid), name=known, service=known)
+
+
+def _tags(value: object) -> list[str]:
+    return [tag for tag in re.split(r"[;,\s]+", cast(str, value or "")) if tag]
