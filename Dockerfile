@@ -4,9 +4,9 @@ WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 LANGGRAPH_STRICT_MSGPACK=true
 COPY requirements.lock requirements-dev.lock ./
 RUN python -m venv /opt/venv \
- && /opt/venv/bin/python -m pip install --require-hashes -r requirements.lock
+ && /opt/venv/bin/python -m pip install --require-hashes --no-deps -r requirements.lock
 RUN python -m venv /opt/check \
- && /opt/check/bin/python -m pip install --require-hashes -r requirements-dev.lock
+ && /opt/check/bin/python -m pip install --require-hashes --no-deps -r requirements-dev.lock
 COPY pyproject.toml .importlinter README.md LICENSE server.py ./
 COPY domain domain
 COPY policy policy

@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint lock format clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
 
-# The stamps say which lock the environment was made from; a changed lock installs again.
+# The stamps say which lock the environment was made from; a changed lock installs again. A lock names
+# everything, so pip is told not to look for more: of an extra it would take the newest, which no hash covers.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Nightshift needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -18,11 +19,11 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
 	@test -e $(VENV)/.dev && touch $@ || { \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock && \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e . && touch $@; }
 
 $(VENV)/.dev: $(VENV)/.made requirements-dev.lock pyproject.toml
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -36,6 +37,11 @@ test: $(VENV)/.dev ## all tests; those of the real stack are skipped where it is
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter, codespell
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
+
+# Versions that are locked stay; ARGS=--upgrade takes newer ones.
+lock: $(VENV)/.dev ## both locks, from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) --group dev --extra mcp pyproject.toml -o requirements-dev.lock
 
 format: $(VENV)/.dev ## ruff's own hand
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

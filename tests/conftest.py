@@ -5,12 +5,15 @@ import os
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # noqa: TID251  # before langgraph is imported
 
 import ipaddress
+import logging
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 for _name in ("OPENAI_API_KEY", "LLM_BASE_URL"):
     os.environ.pop(_name, None)  # noqa: TID251  # no test, and no process of one, may find a model
@@ -55,6 +58,16 @@ def real_prometheus() -> str:
 def data() -> Path:
     """The recordings of real systems."""
     return DATA
+
+
+@pytest.fixture(autouse=True)
+def logging_restored() -> Iterator[None]:
+    """How things are logged ends with the test that said so."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    yield
+    root.handlers[:], root.level = before
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
