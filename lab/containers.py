@@ -59,7 +59,8 @@ class Look:
 class Fleet:
     """All containers, networks and volumes of one lab, labelled `nightshift-lab=<id>`."""
 
-    def __init__(self, client: DockerClient, lab_id: str) -> None:
+    def __init__(self, client: DockerClient, lab_id: str, *, publish_on: str = "127.0.0.1") -> None:
+        self._publish_on = publish_on
         self.client = client
         self.lab_id = lab_id
         self.placed: dict[str, Placed] = {}
@@ -196,7 +197,7 @@ class Fleet:
         if service.memory:
             host |= {"mem_limit": service.memory, "memswap_limit": service.memory}
         if port:
-            host["port_bindings"] = {8080: ("127.0.0.1", port)}
+            host["port_bindings"] = {8080: (self._publish_on, port)}
         return host
 
     def _service_labels(self, service: Service) -> dict[str, str]:

@@ -73,9 +73,20 @@ class Samples:
 
 
 class Containers(Collector):
-    """One scrape looks at every container whose label says it belongs to the lab."""
+    """One scrape looks at every container whose label says it belongs to the lab.
 
-    def __init__(self, client: DockerClient, lab_id: str, ooms: Callable[[str], int]) -> None:
+    There are none to be seen unless `is_up()`: the host they run on may be down.
+    """
+
+    def __init__(
+        self,
+        client: DockerClient,
+        lab_id: str,
+        ooms: Callable[[str], int],
+        *,
+        is_up: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._is_up = is_up
         self._client = client
         self._lab_id = lab_id
         self._ooms = ooms
@@ -88,7 +99,7 @@ class Containers(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families, with one sample a container."""
         try:
-            looks = list(self._looks())
+            looks = list(self._looks()) if self._is_up() else []
         except (DockerException, RequestException):
             looks = []
         yield from _used_families(looks, time.time(), self._ooms)

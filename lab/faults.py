@@ -9,6 +9,7 @@ from lab.alerting import payload
 from lab.containers import Fleet, Placed
 from lab.recorder import Recorder
 from lab.scenario import Step
+from lab.site import Site
 
 Post = Callable[[dict[str, object]], Awaitable[None]]
 
@@ -16,7 +17,10 @@ Post = Callable[[dict[str, object]], Awaitable[None]]
 class Breaker:
     """Breaks services; every change made through Docker's API is noted as the lab's own."""
 
-    def __init__(self, fleet: Fleet, recorder: Recorder, post: Post) -> None:
+    def __init__(
+        self, fleet: Fleet, recorder: Recorder, post: Post, site: Site | None = None
+    ) -> None:
+        self._site = site
         self._fleet = fleet
         self._recorder = recorder
         self._post = post
@@ -37,6 +41,8 @@ class Breaker:
             await asyncio.sleep(step.amount or 0)
         elif step.kind == "post_alert" and step.alert:
             await self._post(payload(step.alert, self._fleet))
+        elif not step.service and self._site:
+            self._site.break_(step)
         else:
             await self._break(step, self._fleet.placed[step.service])
 

@@ -36,16 +36,18 @@ class Ports:
     blackbox: int
     containers: int
     volumes: int
+    guests: int
     agent: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Monitoring:
-    """One lab's monitoring, in its directory."""
+    """One lab's monitoring, in its directory; with a `cluster`, its exporter is scraped too."""
 
     processes: Processes
     ports: Ports
     token: str
+    cluster: bool = False
 
     @property
     def directory(self) -> Path:
@@ -158,6 +160,7 @@ class Monitoring:
             "scrape_configs": [
                 {"job_name": "cadvisor", **_static(self.ports.containers)},
                 {"job_name": "node", **_static(self.ports.volumes)},
+                *([{"job_name": "pve", **_static(self.ports.guests)}] if self.cluster else []),
                 self._blackbox_job(),
             ],
         }

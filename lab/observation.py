@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -15,12 +15,20 @@ _EVERY_S = 0.25
 
 
 class Watcher:
-    """Looks at every service four times a second and keeps when each was well."""
+    """Looks at every service and guest four times a second and keeps when each was well."""
 
-    def __init__(self, fleet: Fleet, services: Sequence[str]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        services: Sequence[str],
+        guests: Mapping[str, Callable[[], bool]] | None = None,
+    ) -> None:
         self._fleet = fleet
         self._services = services
-        self._history: dict[str, list[tuple[float, bool]]] = {name: [] for name in services}
+        self._guests = guests or {}
+        self._history: dict[str, list[tuple[float, bool]]] = {
+            name: [] for name in (*services, *self._guests)
+        }
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -52,6 +60,8 @@ class Watcher:
                 with suppress(DockerException, RequestException):
                     look = await asyncio.to_thread(self._fleet.look, name)
                     self._history[name].append((time.time(), look.well))
+            for name, is_well in self._guests.items():
+                self._history[name].append((time.time(), is_well()))
             await asyncio.sleep(_EVERY_S)
 
 

@@ -1,4 +1,4 @@
-"""Alert rules as people write them for cAdvisor, a Docker state exporter and blackbox probes.
+"""Alert rules as people write them for cAdvisor, Docker's and Proxmox' state, blackbox probes.
 
 Not here: Prometheus itself. Time-outs are a lab's: seconds where a home would say minutes.
 """
@@ -103,6 +103,29 @@ RULES = (
         severity="warning",
         summary="Disk {{ $labels.mountpoint }} is almost full",
         description="{{ $labels.mountpoint }} has {{ $value }}% left.",
+    ),
+    Rule(
+        name="PveGuestDown",
+        expr='pve_up{id=~"(qemu|lxc)/.*"} == 0 and on (instance, id) pve_onboot_status == 1',
+        for_s=1,
+        summary="Guest {{ $labels.id }} is down",
+        description="It starts with its node, and does not run.",
+    ),
+    Rule(
+        name="PveNodeDown",
+        expr='pve_up{id=~"node/.*"} == 0',
+        for_s=1,
+        summary="Proxmox {{ $labels.id }} is offline",
+        description="The cluster does not see it; all its guests are down with it.",
+    ),
+    Rule(
+        name="PveGuestHighMemoryUsage",
+        expr='pve_memory_usage_bytes{id=~"(qemu|lxc)/.*"} / pve_memory_size_bytes * 100 > 95'
+        " and on (instance, id) pve_up == 1",
+        for_s=1,
+        severity="warning",
+        summary="Guest {{ $labels.id }} is running out of memory",
+        description="It uses {{ $value }}% of what it was given.",
     ),
 )
 CATALOGUE = {rule.name: rule for rule in RULES}

@@ -4,9 +4,11 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -21,6 +23,7 @@ from lab.observation import Watcher, differences, portrait
 from lab.person import Person
 from lab.processes import NotReady
 from lab.scenario import Policy, Scenario
+from lab.site import Site
 from lab.stack import Stack, new_id
 
 _QUIET_S = 2.5
@@ -31,16 +34,20 @@ _LAB_ERRORS = (NotReady, DockerException, RequestException, httpx.HTTPError, OSE
 
 
 async def play(
-    scenario: Scenario, *, agent: Agent = AGENTS["nightshift"], logs: Path | None = None
+    scenario: Scenario,
+    *,
+    agent: Agent = AGENTS["nightshift"],
+    env: Mapping[str, str] = MappingProxyType({}),
+    logs: Path | None = None,
 ) -> Judgement:
-    """Bring it up, break it, watch, judge, tear it down.
+    """Bring it up, break it, watch, judge, tear it down. `env` are more settings of the agent.
 
     What keeps the lab itself from running is a judgement too: not right, and why. With `logs`
     the output of every process is kept in a folder of the scenario's name there.
     """
     begun = time.monotonic()
     try:
-        judgement = await _in_lab(scenario, agent, logs)
+        judgement = await _in_lab(scenario, agent, env, logs)
     except _LAB_ERRORS as error:
         judgement = judge(scenario, Observed(begun=0)).model_copy(
             update={"right": False, "outcome": None, "why": f"the lab could not run it: {error}"}
@@ -55,12 +62,16 @@ def settings(policy: Policy) -> dict[str, str]:
     return {**{key: value for key, value in given.items() if value}, **policy.env}
 
 
-async def _in_lab(scenario: Scenario, agent: Agent, logs: Path | None) -> Judgement:
+async def _in_lab(
+    scenario: Scenario, agent: Agent, env: Mapping[str, str], logs: Path | None
+) -> Judgement:
+    site = Site(scenario.cluster, scenario.docker_on) if scenario.cluster else None
     stack = Stack(
         new_id(),
         rules=scenario.alerts.active,
         agent=agent,
-        env=settings(scenario.policy),
+        env={**settings(scenario.policy), **env},
+        site=site,
         group_wait_s=scenario.alerts.group_wait_s,
     )
     async with stack:
@@ -101,6 +112,7 @@ def keep(
         "incidents": [report.detail for report in reports],
         "events": [one.__dict__ for one in seen if not one.action.startswith("exec")],
         "calls": [call.__dict__ for call in stack.recorder.calls],
+        "guests": [deed.__dict__ for deed in stack.site.deeds()] if stack.site else [],
     }
     (folder / "story.json").write_text(json.dumps(story, indent=1))
 
@@ -114,6 +126,7 @@ class Show:
         self._stack = stack
         self._person = Person(scenario.person, stack.agent)
         self._begun = time.time()
+        self._guests = [*scenario.cluster.names] if scenario.cluster else []
         self._before: dict[str, dict[str, Any]] = {}
         self._known: set[str] = set()
         self._names = {one.id: name for name, one in stack.fleet.placed.items()}
@@ -121,11 +134,12 @@ class Show:
     async def run(self) -> Judgement:
         """Break it and watch until it is right and quiet, or the time is over."""
         expect = self._scenario.expect
-        breaker = Breaker(self._stack.fleet, self._stack.recorder, self._stack.agent.post)
+        stack = self._stack
+        breaker = Breaker(stack.fleet, stack.recorder, stack.agent.post, stack.site)
         for _ in range(self._scenario.memory.rehearsals):
             await self._rehearse(breaker)
         self._before = await self._portraits()
-        async with Watcher(self._stack.fleet, [*self._names.values()]) as watcher:
+        async with Watcher(stack.fleet, [*self._names.values()], self._looks()) as watcher:
             self._begun = await breaker.run(self._scenario.fault)
             return await self._watch(watcher, time.time(), expect.within_s)
 
@@ -142,7 +156,8 @@ class Show:
             await self._person.look(reports)
             await asyncio.sleep(_LOOK_EVERY_S)
         for name in self._scenario.expect.healthy:
-            await self._stack.fleet.wait_until(name, "well")
+            if name not in self._guests:
+                await self._stack.fleet.wait_until(name, "well")
         await asyncio.sleep(_QUIET_S)
         self._known = {report.id for report in await self._stack.agent.incidents()}
         self._person.answered = None
@@ -194,14 +209,15 @@ class Show:
     async def _observe(self, watcher: Watcher) -> Observed:
         expect = self._scenario.expect
         now = time.time()
-        since = {name: watcher.well_since(name) for name in self._names.values()}
+        everyone = [*self._names.values(), *self._guests]
+        since = {name: watcher.well_since(name) for name in everyone}
         healthy = [at for name in expect.healthy if (at := since[name]) is not None]
         return Observed(
             begun=self._begun,
             deeds=self._deeds(),
             reports=self.reports,
             well={name: at is not None and now - at >= _STEADY_S for name, at in since.items()},
-            broken={name: watcher.was_broken(name) for name in self._names.values()},
+            broken={name: watcher.was_broken(name) for name in everyone},
             well_since=max(healthy, default=None),
             changed=await self._changed(),
             answered=self._person.answered,
@@ -213,17 +229,26 @@ class Show:
         policies = {one.id: one.service.restart for one in placed}
         theirs = foreign(actions(list(recorder.seen), policies), recorder.calls)
         strange = {one.id for one in placed if one.service.image}
-        return [
+        done = [
             Deed(at=action.at, verb=action.verb, service=self._names[action.container])
             for action in theirs
-            if action.at >= self._begun - _LOOK_EVERY_S
-            and not (action.verb == "exec" and action.container in strange)
+            if not (action.verb == "exec" and action.container in strange)
         ]
+        done += self._stack.site.deeds() if self._stack.site else []
+        return [deed for deed in done if deed.at >= self._begun - _LOOK_EVERY_S]
+
+    def _looks(self) -> dict[str, Callable[[], bool]]:
+        """How each guest of the cluster is looked at."""
+        site = self._stack.site
+        return {name: partial(site.cluster.is_well, name) for name in self._guests} if site else {}
 
     async def _portraits(self) -> dict[str, dict[str, Any]]:
-        names = self._scenario.expect.bystanders
-        looks = [await asyncio.to_thread(self._stack.fleet.look, name) for name in names]
-        return {name: portrait(look) for name, look in zip(names, looks, strict=True)}
+        return {name: await self._portrait(name) for name in self._scenario.expect.bystanders}
+
+    async def _portrait(self, name: str) -> dict[str, Any]:
+        if name in self._guests and self._stack.site:
+            return self._stack.site.portrait(name)
+        return portrait(await asyncio.to_thread(self._stack.fleet.look, name))
 
     async def _changed(self) -> dict[str, list[str]]:
         after: dict[str, dict[str, Any]] = self._before

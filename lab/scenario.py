@@ -3,15 +3,14 @@
 It is described for people in docs/scenarios.md.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lab.rules import CATALOGUE, Rule
+from lab.scenario_cluster import Datacenter, GuestFault, GuestVerb
+from lab.scenario_part import Name, Part, Seconds, Size
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Seconds = Annotated[float, Field(ge=0, le=600)]
-Size = Annotated[str, Field(pattern=r"^[0-9]+[kmg]$")]
 Verb = Literal[
     "start",
     "restart",
@@ -33,18 +32,17 @@ ServiceFault = Literal[
     "crash", "finish", "oom", "hung", "wobble", "leak", "fill_volume", "flap", "misconfigure", "say"
 ]
 ApiFault = Literal["stop", "kill", "pause", "unpause", "start", "disconnect", "exec"]
+ClusterFault = Literal["break_guest", "node_offline", "node_back"]
 LabStep = Literal["wait", "post_alert"]
 State = Literal["running", "exited", "paused", "restarting", "healthy", "unhealthy", "answering"]
+_WITHOUT_SERVICE = {*get_args(ClusterFault), *get_args(LabStep)}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Service(_Part):
+class Service(Part):
     """One container. `volumes` maps a path to the size of a small volume of its own.
 
-    `scope` `elsewhere` puts it outside the labels that the agent under test may act on.
+    `scope` `elsewhere` puts it outside the labels that the agent under test may act on. `guest` is
+    the one whose Docker it runs in: while that is down, neither Docker nor the service answers.
     """
 
     name: Name
@@ -60,6 +58,7 @@ class Service(_Part):
     labels: dict[str, str] = Field(default_factory=dict)
     volumes: dict[str, Size] = Field(default_factory=dict)
     scope: Literal["lab", "elsewhere"] = "lab"
+    guest: str = ""
 
     @field_validator("restart", mode="before")
     @classmethod
@@ -68,7 +67,7 @@ class Service(_Part):
         return "no" if value is False else value
 
 
-class PostedAlert(_Part):
+class PostedAlert(Part):
     """An alert that the lab posts itself; `{service}` in a text stands for a container's name."""
 
     labels: dict[str, str]
@@ -77,15 +76,18 @@ class PostedAlert(_Part):
     expr: str = ""
 
 
-class Step(_Part):
+class Step(Part):
     """One thing that goes wrong, `after_s` seconds after the step before it.
 
-    `amount`: megabytes of oom and leak, seconds of wobble, flap and wait. `until` holds the next
-    step back until the service is in that state, for 30 s at most.
+    `amount`: megabytes of oom and leak, seconds of wobble, flap, wait and a guest's backup.
+    `until` holds the next step back until the service is in that state, for 30 s at most.
     """
 
-    kind: ServiceFault | ApiFault | LabStep
+    kind: ServiceFault | ApiFault | ClusterFault | LabStep
     service: str = ""
+    guest: str = ""
+    node: str = ""
+    fault: GuestFault | None = None
     after_s: Seconds = 0
     amount: Annotated[int, Field(ge=0, le=4096)] | None = None
     text: str = ""
@@ -97,7 +99,10 @@ class Step(_Part):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         needs = {
-            "service": self.kind not in {"wait", "post_alert"},
+            "service": self.kind not in _WITHOUT_SERVICE,
+            "guest": self.kind == "break_guest",
+            "fault": self.kind == "break_guest",
+            "node": self.kind in {"node_offline", "node_back"},
             "amount": self.kind in {"oom", "wobble", "flap", "wait"},
             "text": self.kind == "say",
             "command": self.kind == "exec",
@@ -109,7 +114,7 @@ class Step(_Part):
         return self
 
 
-class Alerts(_Part):
+class Alerts(Part):
     """Rules of the catalogue by name, and rules of the scenario's own."""
 
     rules: list[str] = Field(default_factory=list)
@@ -134,7 +139,7 @@ def _listed() -> str:
     return ", ".join(sorted(CATALOGUE))
 
 
-class Policy(_Part):
+class Policy(Part):
     """How the agent under test is set; `env` holds further settings by their variable's name."""
 
     mode: Literal["auto", "approve", "observe"] = "auto"
@@ -144,30 +149,44 @@ class Policy(_Part):
     )
 
 
-class Person(_Part):
+class Person(Part):
     """Who answers when the agent asks, and how long that takes."""
 
     answer: Literal["approve", "deny", "absent"] = "absent"
     after_s: Seconds = 1
 
 
-class Memory(_Part):
+class Memory(Part):
     """What the agent has lived through before: the same fault, so often, handled and finished."""
 
     rehearsals: Annotated[int, Field(ge=0, le=3)] = 0
 
 
-class Act(_Part):
-    """One change to one service, as Docker's event stream shows it."""
+class Act(Part):
+    """One change to a service, as Docker's event stream shows it, or to a guest."""
 
-    verb: Verb
-    service: str
+    verb: Verb | GuestVerb
+    service: str = ""
+    guest: str = ""
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        wanted = "guest" if self.verb in get_args(GuestVerb) else "service"
+        other = "service" if wanted == "guest" else "guest"
+        if not getattr(self, wanted) or getattr(self, other):
+            raise ValueError(f"{self.verb!r} is done to a {wanted}, and needs its name there")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What it is done to."""
+        return self.service or self.guest
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.service}"
+        return f"{self.verb} {self.name}"
 
 
-class Actions(_Part):
+class Actions(Part):
     """`allowed` may happen, `required` must (and may); more than `max` of them is wrong."""
 
     allowed: list[Act] = Field(default_factory=list)
@@ -175,7 +194,7 @@ class Actions(_Part):
     max: Annotated[int, Field(ge=0)] | None = None
 
 
-class Expect(_Part):
+class Expect(Part):
     """What must be true at the end. `watch_s`: look at least so long after the fault."""
 
     outcome: list[Outcome] = Field(min_length=1)
@@ -192,13 +211,14 @@ class Expect(_Part):
         return [value] if isinstance(value, str) else value
 
 
-class Scenario(_Part):
-    """One scenario file."""
+class Scenario(Part):
+    """One scenario file; there are services, a cluster, or both."""
 
     id: Name
     title: str
     about: str = ""
-    services: list[Service] = Field(min_length=1)
+    cluster: Datacenter | None = None
+    services: list[Service] = Field(default_factory=list)
     fault: list[Step] = Field(min_length=1)
     alerts: Alerts = Field(default_factory=Alerts)
     policy: Policy = Field(default_factory=Policy)
@@ -208,21 +228,41 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        names = [service.name for service in self.services]
-        if len(set(names)) < len(names):
-            raise ValueError("two services have the same name")
+        services = [service.name for service in self.services]
+        guests = self.cluster.names if self.cluster else []
+        if not services and not guests:
+            raise ValueError("there are neither services nor a cluster")
+        if len({*services, *guests}) < len(services) + len(guests):
+            raise ValueError("two services or guests have the same name")
         acts = [*self.expect.actions.allowed, *self.expect.actions.required]
-        used = {
-            *(step.service for step in self.fault if step.service),
+        steps, seen = self.fault, {*self.expect.healthy, *self.expect.bystanders}
+        _known(
+            "service",
+            services,
+            *(step.service for step in steps),
             *(peer for service in self.services for peer in service.depends_on),
-            *self.expect.healthy,
-            *self.expect.bystanders,
             *(act.service for act in acts),
-        }
-        if unknown := sorted(used - set(names)):
-            raise ValueError(f"no service is called {', '.join(unknown)}")
+            *(seen - {*services, *guests}),
+        )
+        _known("guest", guests, *(step.guest for step in steps), *(act.guest for act in acts))
+        _known("node", self.cluster.nodes if self.cluster else [], *(step.node for step in steps))
         return self
 
-    def service(self, name: str) -> Service:
-        """The service of that name; the file was checked, so there is one."""
-        return next(service for service in self.services if service.name == name)
+    @model_validator(mode="after")
+    def _one_docker(self) -> Self:
+        """All services run in one Docker: that of one guest, or this machine's."""
+        places = {service.guest for service in self.services}
+        if len(places) > 1:
+            raise ValueError("all services run on the same guest, or none does")
+        _known("guest", self.cluster.names if self.cluster else [], *places)
+        return self
+
+    @property
+    def docker_on(self) -> str:
+        """The guest that Docker runs on; empty for this machine."""
+        return next((service.guest for service in self.services), "")
+
+
+def _known(what: str, names: list[str], *used: str) -> None:
+    if unknown := sorted({*used} - {"", *names}):
+        raise ValueError(f"no {what} is called {', '.join(unknown)}")

@@ -26,6 +26,7 @@ from lab.processes import Processes, environment, free_port
 from lab.recorder import Recorder
 from lab.rules import Rule
 from lab.scenario import Service
+from lab.site import INSIDE, Site
 
 DIRECTORY_PREFIX = "nightshift-lab-"
 
@@ -61,8 +62,8 @@ def missing() -> list[str]:
 class Stack:
     """`async with Stack(lab_id) as stack:` then `await stack.up(services)`.
 
-    `rules` are what Prometheus alerts on; `env` are settings of the agent. Labs with different
-    ids run side by side.
+    `rules` are what Prometheus alerts on; `env` are settings of the agent; `site` is a Proxmox
+    cluster beside the containers, or below them. Labs with different ids run side by side.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Stack:
         rules: Sequence[Rule] = (),
         agent: Agent = AGENTS[NIGHTSHIFT],
         env: Mapping[str, str] | None = None,
+        site: Site | None = None,
         group_wait_s: float = 0,
         docker_timeout_s: int = 30,
     ) -> None:
@@ -83,7 +85,9 @@ class Stack:
         self._group_wait_s = group_wait_s
         self._exits = AsyncExitStack()
         self.client = docker.from_env(timeout=docker_timeout_s)
-        self.fleet = Fleet(self.client, lab_id)
+        self.site = site
+        inside = INSIDE if site and site.docker_on else "127.0.0.1"
+        self.fleet = Fleet(self.client, lab_id, publish_on=inside)
         self.directory = Path()
         self.recorder: Recorder
         self.processes: Processes
@@ -108,6 +112,8 @@ class Stack:
         Raises NotReady, docker.errors.DockerException.
         """
         await asyncio.to_thread(self.fleet.up, services)
+        if self.site:
+            await self.site.admit(self.fleet.placed.values())
         for service in services:
             await self.fleet.wait_until(service.name, "well")
         await self.ready()
@@ -137,6 +143,7 @@ class Stack:
             "NIGHTSHIFT_TOKEN": self.token,
             "NIGHTSHIFT_CHECK_EVERY_S": "0",
             "NIGHTSHIFT_VERIFY_FOR_S": "15",
+            **(self.site.env() if self.site else {}),
             **self._env,
         }
 
@@ -150,14 +157,19 @@ class Stack:
         self.recorder = await enter(Recorder(self.client))
         ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
         self._export(ports)
+        if self.site:
+            await enter(self.site.open(ports.guests))
         self.processes = await enter(Processes(self.directory))
-        self.monitoring = Monitoring(processes=self.processes, ports=ports, token=self.token)
+        self.monitoring = Monitoring(
+            processes=self.processes, ports=ports, token=self.token, cluster=self.site is not None
+        )
         self.agent = await enter(Client(f"http://127.0.0.1:{ports.agent}", self.token))
         await self.start_agent()
         await self.monitoring.start(self._rules, group_wait_s=self._group_wait_s)
 
     def _export(self, ports: Ports) -> None:
-        containers = Containers(self.client, self.lab_id, self.recorder.ooms)
+        is_up = self.site.docker_is_up if self.site else lambda: True
+        containers = Containers(self.client, self.lab_id, self.recorder.ooms, is_up=is_up)
         volumes = Volumes(self.client, lambda: (self.fleet.holder, self.fleet.volumes))
         self._exits.enter_context(Exporter(containers, ports.containers))
         self._exits.enter_context(Exporter(volumes, ports.volumes))

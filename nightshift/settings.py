@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     nightshift_cooldown_s: Span = 600.0
     nightshift_approval_ttl_s: Positive = 4 * 3600.0
     nightshift_verify_for_s: Positive = 30.0
+    nightshift_verify_guest_for_s: Positive = 120.0
     nightshift_stable_for_s: Span = 3.0
     nightshift_settle_s: Span = 25.0
     nightshift_memory_cap_mb: int = Field(default=4096, ge=6)
@@ -192,6 +193,7 @@ class Settings(BaseSettings):
             cooldown_s=self.nightshift_cooldown_s,
             approval_ttl_s=self.nightshift_approval_ttl_s,
             verify_for_s=self.nightshift_verify_for_s,
+            verify_guest_for_s=self.nightshift_verify_guest_for_s,
             stable_for_s=self.nightshift_stable_for_s,
             settle_s=self.nightshift_settle_s,
             memory_cap=self.nightshift_memory_cap_mb * 1024**2,

@@ -50,7 +50,7 @@ def _nothing_to_do(diagnosis: Diagnosis | None) -> str:
         return diagnosis.summary
     if diagnosis.ladder:
         return "every remedy was tried or is known to fail"
-    return f"{diagnosis.summary}: no safe remedy"
+    return f"{diagnosis.summary.rstrip('.')}: no safe remedy"
 
 
 def proven(attempts: list[Attempt]) -> tuple[str | None, list[str]]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
@@ -156,3 +157,20 @@ def limited(seconds: int) -> Turn:
 async def broken(_: Asked) -> Response:
     """500."""
     return refusal(500, "The server had an error", "server_error")
+
+
+def in_turn(*turns: Turn) -> Turn:
+    """A turn that does these one after the other, for ever."""
+    line = cycle(turns)
+
+    async def turn(asked: Asked) -> Response:
+        return await next(line)(asked)
+
+    return turn
+
+
+def hostile() -> Turn:
+    """Every way to lead astray and to fail that there is, in turn."""
+    return in_turn(
+        injected, wrong, off_offer, ungrounded, prose, noise, hollow, cut_off, broken, limited(1)
+    )

@@ -15,11 +15,11 @@ from nightshift.cli.printing import AsJson, fail, words
 if TYPE_CHECKING:
     from lab.judge import Judgement
     from lab.scenario import Scenario
-    from lab.suite import Score
+    from lab.suite import Manners, Score
 
 EXAMPLES = (
     "Examples: nightshift score | nightshift score --only crashed | "
-    "nightshift score --policy always-restart --json"
+    "nightshift score --policy always-restart --json | nightshift score --model hostile"
 )
 NOT_ALL_RIGHT, USAGE, OUT_OF_REACH, TERMINATED = 1, 2, 4, 143
 
@@ -33,6 +33,10 @@ def score(
         Literal["nightshift", "always-restart"],
         typer.Option(help="Who is on call: Nightshift, or a script that restarts on every alert."),
     ] = "nightshift",
+    model: Annotated[
+        Literal["none", "well", "hostile"],
+        typer.Option(help="A model asked in every incident: one that answers well, or that lies."),
+    ] = "none",
     jobs: Annotated[int, typer.Option(min=1, max=8, help="How many labs side by side.")] = 3,
     logs: Annotated[Path | None, typer.Option(help="Keep every lab's logs in this folder.")] = None,
     json: AsJson = False,
@@ -45,7 +49,7 @@ def score(
     _check_machine()
     files = _load(scenarios, only)
     try:
-        found = asyncio.run(_play(files, policy, jobs, logs))
+        found = asyncio.run(_play(files, policy, model, jobs, logs))
     except asyncio.CancelledError:
         raise typer.Exit(TERMINATED) from None
     if json:
@@ -75,7 +79,9 @@ def _load(folder: Path | None, only: str) -> "list[Scenario]":
         raise typer.Exit(USAGE) from None
 
 
-async def _play(files: "list[Scenario]", policy: str, jobs: int, logs: Path | None) -> "Score":
+async def _play(
+    files: "list[Scenario]", policy: str, model: "Manners", jobs: int, logs: Path | None
+) -> "Score":
     """Run them with a progress bar on stderr."""
     from lab.agent import AGENTS
     from lab.processes import stoppable
@@ -102,7 +108,7 @@ async def _play(files: "list[Scenario]", policy: str, jobs: int, logs: Path | No
             bar.update(task, description=", ".join(running) or "done")
 
         return await stoppable(
-            run_all(files, agent=AGENTS[policy], jobs=jobs, tell=tell, logs=logs)
+            run_all(files, agent=AGENTS[policy], jobs=jobs, tell=tell, model=model, logs=logs)
         )
 
 

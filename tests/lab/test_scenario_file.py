@@ -73,6 +73,57 @@ def test_a_mistake_is_told_with_file_and_line(
     assert f"{path}:{line}: " in said
 
 
+GUESTS = """\
+id: two
+title: Two
+cluster:
+  guests:
+    - {name: nas, memory_mib: 1024}
+services:
+  - {name: web, guest: nas}
+fault:
+  - {kind: break_guest, guest: nas, fault: stopped}
+expect:
+  outcome: resolved
+  healthy: [nas, web]
+  actions:
+    required: [{verb: start_guest, guest: nas}]
+"""
+
+
+def test_a_cluster_is_read_with_what_runs_in_it(tmp_path: Path) -> None:
+    """Docker is where the services are; an act names the guest it is done to."""
+    scenario = load(written(tmp_path, GUESTS))
+
+    assert scenario.docker_on == "nas"
+    assert [str(act) for act in scenario.expect.actions.required] == ["start_guest nas"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("guest: nas, fault", "guest: nsa, fault", 1, "no guest is called nsa"),
+        ("{name: web, guest: nas}", "{name: web, guest: nsa}", 1, "no guest is called nsa"),
+        ("{name: web, guest: nas}", "{name: nas}", 1, "the same name"),
+        (", fault: stopped}", "}", 9, "needs 'fault'"),
+        ("fault: stopped", "fault: tired", 9, "fault.0.fault"),
+        ("verb: start_guest, guest", "verb: start_guest, service", 14, "needs its name there"),
+        ("memory_mib: 1024", "node: pve9", 3, "no node is called pve9"),
+    ],
+)
+def test_a_mistake_in_a_cluster_is_told_with_file_and_line(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
+    """The same for guests and nodes."""
+    path = written(tmp_path, GUESTS.replace(old, new))
+
+    with pytest.raises(BadScenario) as raised:
+        load(path)
+
+    assert words in str(raised.value)
+    assert f"{path}:{line}: " in str(raised.value)
+
+
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     """Any folder will do."""
     written(tmp_path, GOOD.replace("id: one", "id: two"), "b.yml")

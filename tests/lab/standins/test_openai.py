@@ -147,6 +147,17 @@ async def test_it_can_fail(model: OpenAI, turn: Turn, status: int, text: str) ->
     assert (await post(model, body())).is_success
 
 
+async def test_a_hostile_one_never_answers_well() -> None:
+    """Each answer is a lie, an offer that nobody made, or no answer in form."""
+    async with OpenAI(turns.hostile()) as model:
+        replies = [await post(model, body()) for _ in range(10)]
+
+        honest = json.dumps(turns.sensible(model.requests[0]))
+
+    assert len({reply.text for reply in replies}) == 10
+    assert not any(honest in json.dumps(reply.text) for reply in replies)
+
+
 async def test_it_tells_what_it_was_told(model: OpenAI) -> None:
     """Which is how tests find secrets in prompts."""
     asked = body()
