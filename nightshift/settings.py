@@ -151,6 +151,8 @@ class Settings(BaseSettings):
     embeddings_model: str = "text-embedding-3-small"
     embeddings_dim: int = Field(default=1536, ge=1)
     """How many floats the model's vectors have."""
+    nightshift_similar_limit: int = Field(default=5, ge=0, le=50)
+    """How many similar incidents a new one is compared with; 0 asks memory for none."""
     embeddings_base_url: str = ""
     """Any OpenAI-compatible server of embeddings; empty: OpenAI."""
 
@@ -197,6 +199,7 @@ class Settings(BaseSettings):
             stable_for_s=self.nightshift_stable_for_s,
             settle_s=self.nightshift_settle_s,
             memory_cap=self.nightshift_memory_cap_mb * 1024**2,
+            similar_limit=self.nightshift_similar_limit,
             llm_mode=self.llm_mode,
         )
 

@@ -32,6 +32,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "NIGHTSHIFT_COOLDOWN_S": ("60", 60.0),
     "NIGHTSHIFT_APPROVAL_TTL_S": ("90.5", 90.5),
     "NIGHTSHIFT_VERIFY_FOR_S": ("12", 12.0),
+    "NIGHTSHIFT_VERIFY_GUEST_FOR_S": ("240", 240.0),
     "NIGHTSHIFT_STABLE_FOR_S": ("0", 0.0),
     "NIGHTSHIFT_SETTLE_S": ("1", 1.0),
     "NIGHTSHIFT_MEMORY_CAP_MB": ("512", 512),
@@ -81,6 +82,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "NIGHTSHIFT_EMBEDDINGS": ("lexical", "lexical"),
     "EMBEDDINGS_MODEL": ("nomic", "nomic"),
     "EMBEDDINGS_DIM": ("768", 768),
+    "NIGHTSHIFT_SIMILAR_LIMIT": ("9", 9),
     "EMBEDDINGS_BASE_URL": ("http://ollama:11434/v1", "http://ollama:11434/v1"),
 }
 
@@ -267,6 +269,8 @@ def test_limits_carry_what_is_set() -> None:
         cooldown_s=60.0,
         approval_ttl_s=90.5,
         verify_for_s=12.0,
+        verify_guest_for_s=240.0,
+        similar_limit=9,
         stable_for_s=0.0,
         settle_s=1.0,
         memory_cap=512 * 1024**2,
