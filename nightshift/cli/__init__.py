@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from domain.errors import BadConfiguration, NightshiftError, NotStored, Transient
-from nightshift.cli import demo, doctor, incidents, memory, serve, studio, switch
+from nightshift.cli import bench, demo, doctor, incidents, memory, serve, studio, switch
 from nightshift.cli.printing import fail
 
 FAILED, USAGE, MISCONFIGURED, OUT_OF_REACH = 1, 2, 3, 4
@@ -86,6 +86,7 @@ app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(memory.app, name="memory")
+app.add_typer(bench.app, name="bench")
 app.command(epilog=studio.EXAMPLES)(studio.studio)
 app.command(epilog=switch.EXAMPLES)(switch.pause)
 app.command()(switch.resume)
@@ -96,14 +97,5 @@ def score(ctx: typer.Context) -> None:
     """Run the scenarios on a real Docker daemon and count what was healed and harmed."""
     from nightshift.cli.score import EXAMPLES
     from nightshift.cli.score import score as command
-
-    run_late(ctx, command, epilog=EXAMPLES)
-
-
-@app.command(context_settings=PASS_ON, add_help_option=False)
-def bench(ctx: typer.Context) -> None:
-    """Measure latency, crash safety and retrieval."""
-    from nightshift.cli.bench import EXAMPLES
-    from nightshift.cli.bench import bench as command
 
     run_late(ctx, command, epilog=EXAMPLES)

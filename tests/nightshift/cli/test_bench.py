@@ -1,16 +1,12 @@
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from lab import model_bench, reflex, stack
 from lab.model_bench import ModelReport, Row
 from lab.reflex import ReflexReport, report
-from nightshift.cli.bench import bench
-
-app = typer.Typer()
-app.command()(bench)
+from nightshift.cli.bench import app
 
 
 def test_the_reflex_bench_prints_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:

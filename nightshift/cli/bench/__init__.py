@@ -1,0 +1,13 @@
+"""`nightshift bench …`: measurements on this machine. Not here: how they are taken (lab/)."""
+
+import typer
+
+from nightshift.cli.bench import model, reflex
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure latency and cost on this machine, each beside a reference in the same run.",
+    epilog="Examples: nightshift bench reflex --rounds 50 --json | nightshift bench model --json",
+)
+app.command()(reflex.reflex)
+app.command()(model.model)
