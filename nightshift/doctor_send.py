@@ -7,7 +7,7 @@ and hand over to people. Not here: the read-only checks (nightshift/doctor.py).
 import asyncio
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -21,17 +21,25 @@ TIMEOUT_S = 10.0
 WAIT_S = 90.0
 """How long the test incident may take to its end."""
 LOOK_EVERY_S = 0.5
+ENDS_AFTER = timedelta(minutes=5)
+"""When Alertmanager is to forget the alert that it was given."""
+TEST = "NightshiftTest"
 TEXT = "Nightshift: this is a test message. Nothing is wrong."
 
 
 async def send_test(
     settings: Settings, *, wait_s: float = WAIT_S, look_every_s: float = LOOK_EVERY_S
 ) -> list[Finding]:
-    """Send both, follow the alert to its end; one finding a hop, with how long it took."""
-    told, followed = await asyncio.gather(
-        _message(settings), _alert(settings, wait_s=wait_s, look_every_s=look_every_s)
+    """Send both, follow the alert to its end; one finding a hop, with how long it took.
+
+    With ALERTMANAGER_URL a second alert goes in there, and has to come out here.
+    """
+    told, followed, routed = await asyncio.gather(
+        _message(settings),
+        _alert(settings, wait_s=wait_s, look_every_s=look_every_s),
+        _route(settings, wait_s=wait_s, look_every_s=look_every_s),
     )
-    return [told, *followed]
+    return [told, *followed, *routed]
 
 
 async def _message(settings: Settings) -> Finding:
@@ -59,9 +67,7 @@ async def _alert(settings: Settings, *, wait_s: float, look_every_s: float) -> l
     url, begun = _address(settings), time.monotonic()
     name = "test alert"
     try:
-        async with httpx.AsyncClient(
-            base_url=url, timeout=TIMEOUT_S, headers=_bearer(settings), auth=_basic(settings)
-        ) as client:
+        async with _client(settings) as client:
             answer = await client.post("/alert", json=delivery())
             if answer.status_code != httpx.codes.ACCEPTED:
                 return [_refused(answer)]
@@ -98,17 +104,71 @@ async def _followed(
     return Finding(name=name, state=state, detail=detail, mend=mend)
 
 
-def delivery() -> Plain:
-    """What Alertmanager would post for a container of a name that nobody has."""
+async def _route(settings: Settings, *, wait_s: float, look_every_s: float) -> list[Finding]:
+    """Give an alert to Alertmanager, and look whether it comes to the service."""
+    url, name, begun, incident = settings.alertmanager_url, "test route", time.monotonic(), ""
+    if not url:
+        return []
+    one = nobodys_alert()
+    one["endsAt"] = (datetime.now(UTC) + ENDS_AFTER).isoformat()
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            answer = await client.post(f"{url.rstrip('/')}/api/v2/alerts", json=[one])
+            answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return [unreachable(name, error, f"see that Alertmanager runs at {url}")]
+    try:
+        async with asyncio.timeout(wait_s), _client(settings) as client:
+            while not incident:
+                incident = await _came(client, one)
+                await asyncio.sleep(0 if incident else look_every_s)
+    except (httpx.HTTPError, ValueError, LookupError) as error:
+        return [unreachable(name, error, f"see that the service runs at {_address(settings)}")]
+    except TimeoutError:
+        detail = f"Alertmanager took an alert and did not deliver it within {wait_s:g} s"
+        mend = "see its receiver and route (deploy/alertmanager.yml), its log, and group_wait"
+        return [Finding(name=name, state="failed", detail=detail, mend=mend)]
+    detail = f"Alertmanager delivered it as incident {incident}{_after(begun)}"
+    return [Finding(name=name, state="ok", detail=detail)]
+
+
+async def _came(client: httpx.AsyncClient, one: Plain) -> str:
+    """The incident of this alert; empty while there is none."""
+    answer = await client.get("/incidents", params={"limit": 50})
+    answer.raise_for_status()
+    tests = [row["id"] for row in answer.json()["incidents"] if row["alert_name"] == TEST]
+    for incident in tests:
+        story = await client.get(f"/incidents/{incident}")
+        if story.raise_for_status().json()["alert"]["labels"] == one["labels"]:
+            return str(incident)
+    return ""
+
+
+def nobodys_alert() -> Plain:
+    """An alert on a container of a name that nobody has."""
     labels: Plain = {
-        "alertname": "NightshiftTest",
+        "alertname": TEST,
         "name": f"nightshift-test-{secrets.token_hex(4)}",
         "severity": "info",
     }
     texts: Plain = {"summary": "A test by nightshift doctor --send-test: nothing is wrong"}
-    started = datetime.now(UTC).isoformat()
-    one: Plain = {"status": "firing", "labels": labels, "annotations": texts, "startsAt": started}
+    return {"labels": labels, "annotations": texts, "startsAt": datetime.now(UTC).isoformat()}
+
+
+def delivery() -> Plain:
+    """What Alertmanager would post for it."""
+    one: Plain = {"status": "firing", **nobodys_alert()}
     return {"version": "4", "status": "firing", "receiver": "doctor", "alerts": [one]}
+
+
+def _client(settings: Settings) -> httpx.AsyncClient:
+    """A client of the service, with its credentials."""
+    return httpx.AsyncClient(
+        base_url=_address(settings),
+        timeout=TIMEOUT_S,
+        headers=_bearer(settings),
+        auth=_basic(settings),
+    )
 
 
 def _refused(answer: httpx.Response) -> Finding:

@@ -1,11 +1,13 @@
 """doctor's test of the whole chain, with stand-ins for Telegram and the service."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from werkzeug import Request, Response
 
 from nightshift.alertmanager import read_delivery
 from nightshift.clock import SystemClock
@@ -132,3 +134,47 @@ def test_the_alert_is_one_that_the_service_can_read() -> None:
     (other,) = read_delivery(delivery(), received_at=SystemClock().now()).alerts
 
     assert one.fingerprint != other.fingerprint
+
+
+def _alertmanager(httpserver: Any, taken: list[Any]) -> str:
+    """One that keeps the alerts it is given; its URL."""
+
+    def keep(request: Request) -> Response:
+        taken.extend(request.get_json())
+        return Response(status=200)
+
+    httpserver.expect_request("/am/api/v2/alerts", method="POST").respond_with_handler(keep)
+    return str(httpserver.url_for("/am"))
+
+
+async def test_an_alert_goes_through_alertmanager(make: Make, httpserver: Any) -> None:
+    """What it was given has to come out as an incident; another test's does not count."""
+    taken: list[Any] = []
+    url = _alertmanager(httpserver, taken)
+    rows = [{"id": one, "alert_name": "NightshiftTest"} for one in ("older", "ours")]
+    httpserver.expect_request("/alert").respond_with_json({"incidents": ["i1"]}, status=202)
+    httpserver.expect_request("/incidents/i1").respond_with_json(DONE)
+    httpserver.expect_request("/incidents").respond_with_json({"incidents": rows})
+    httpserver.expect_request("/incidents/older").respond_with_json({"alert": {"labels": {}}})
+    httpserver.expect_request("/incidents/ours").respond_with_handler(
+        lambda _: Response(json.dumps({"alert": {"labels": taken[0]["labels"]}}))
+    )
+
+    *_, route = await send_test(make(alertmanager_url=url), look_every_s=0)
+
+    assert (route.name, route.state) == ("test route", "ok")
+    assert "incident ours" in route.detail
+    assert taken[0]["endsAt"] > taken[0]["startsAt"]
+
+
+async def test_an_alert_that_alertmanager_keeps_is_told(make: Make, httpserver: Any) -> None:
+    """With where to look: its receiver, its route, its log."""
+    url = _alertmanager(httpserver, [])
+    httpserver.expect_request("/alert").respond_with_json({"incidents": ["i1"]}, status=202)
+    httpserver.expect_request("/incidents/i1").respond_with_json(DONE)
+    httpserver.expect_request("/incidents").respond_with_json({"incidents": []})
+
+    *_, route = await send_test(make(alertmanager_url=url), wait_s=0.3, look_every_s=0.05)
+
+    assert route.state == "failed"
+    assert "route" in route.mend
