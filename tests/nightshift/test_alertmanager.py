@@ -105,11 +105,31 @@ def test_a_firing_alert_has_no_end() -> None:
 def test_unknown_fields_are_ignored() -> None:
     """Newer Alertmanagers add fields."""
     entry: Plain = {"labels": {"alertname": "A"}, "notification_reason": {"x": 1}}
-    body: Plain = {"alerts": [entry], "routeLabels": {}, "version": "5"}
+    body: Plain = {"alerts": [entry], "routeLabels": {}, "version": "4"}
 
     delivery = read_delivery(body, received_at=NOW)
 
     assert len(delivery.alerts) == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["annotations", "generatorURL", "fingerprint", "status", "endsAt"]
+)
+def test_a_null_field_is_an_absent_one(field: str) -> None:
+    """Senders in other languages write null where Alertmanager writes nothing."""
+    entry: Plain = {"labels": {"alertname": "A"}, field: None}
+
+    delivery = read_delivery({"alerts": [entry]}, received_at=NOW)
+
+    assert (len(delivery.alerts), delivery.broken) == (1, [])
+
+
+@pytest.mark.parametrize("version", ["4", 4, None])
+def test_our_version_or_none_is_taken(version: object) -> None:
+    """Something else than Alertmanager need not know the version."""
+    body: Plain = {"alerts": [], "version": version}  # type: ignore[dict-item]  # any JSON
+
+    assert read_delivery(body, received_at=NOW).alerts == []
 
 
 def test_active_alerts_are_firing_ones() -> None:

@@ -41,6 +41,8 @@ def test_a_delivery_is_stored_and_answered_with_its_incidents(
         (b"[1]", 422),
         (b'{"a": 1}', 422),
         (b'{"alerts": [{"labels": 1}]}', 422),
+        (b'{"version": "3", "alerts": [{"labels": {"alertname": "Up"}}]}', 422),
+        (b'{"version": "", "alerts": []}', 422),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(
@@ -99,6 +101,16 @@ def test_a_broken_alert_does_not_take_the_good_ones_with_it(client: TestClient, 
 
     assert answer.status_code == 202
     assert [a.name for a in books.accepted] == ["Up"]
+
+
+def test_null_annotations_do_not_cost_the_alert(client: TestClient, books: Any) -> None:
+    """Null is taken as absent."""
+    sent = GOOD | {"annotations": None, "generatorURL": None}
+
+    answer = client.post("/alert", json={"version": "4", "alerts": [sent]})
+
+    assert answer.status_code == 202
+    assert [a.annotations for a in books.accepted] == [{}]
 
 
 async def test_the_rest_of_a_truncated_group_is_fetched(
