@@ -159,10 +159,15 @@ def _read_alerts(
 
 
 def _set(moment: datetime | None) -> datetime | None:
-    """In UTC; Go's zero time (year 1) means unset."""
+    """In UTC; Go's zero time (year 1) means unset, as does a time past year 9999 there."""
     if moment is None or moment.year <= 1:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _state(entry: Plain) -> str:

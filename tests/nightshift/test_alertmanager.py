@@ -90,6 +90,18 @@ def test_an_alert_without_a_start_began_now() -> None:
     assert (alert.starts_at, alert.status, alert.labels["port"]) == (NOW, "firing", "80")
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_time_that_utc_cannot_hold_is_unset(text: str) -> None:
+    """The alert is real even where its clock is not."""
+    entry: Plain = {"labels": {"alertname": "A"}, "status": "resolved"}
+
+    (alert,) = read_delivery(
+        {"alerts": [entry | {"startsAt": text, "endsAt": text}]}, received_at=NOW
+    ).alerts
+
+    assert (alert.starts_at, alert.ends_at) == (NOW, None)
+
+
 def test_a_firing_alert_has_no_end() -> None:
     """Alertmanager's estimate of when it will forget the alert is no end."""
     entry: Plain = {

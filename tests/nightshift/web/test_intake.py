@@ -103,6 +103,17 @@ def test_a_broken_alert_does_not_take_the_good_ones_with_it(client: TestClient, 
     assert [a.name for a in books.accepted] == ["Up"]
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z", "yesterday"])
+def test_a_start_beyond_the_calendar_does_not_lose_the_delivery(
+    client: TestClient, books: Any, text: str
+) -> None:
+    """Whatever one alert says about time, the others are stored."""
+    answer = client.post("/alert", json={"alerts": [GOOD | {"startsAt": text}, GOOD]})
+
+    assert answer.status_code == 202
+    assert books.accepted[-1].starts_at.isoformat() == "2026-11-23T05:00:00+00:00"
+
+
 def test_null_annotations_do_not_cost_the_alert(client: TestClient, books: Any) -> None:
     """Null is taken as absent."""
     sent = GOOD | {"annotations": None, "generatorURL": None}
