@@ -120,7 +120,7 @@ def read_delivery(body: JsonValue, *, received_at: datetime) -> Delivery:
     )
 
 
-def read_active(body: JsonValue, *, received_at: datetime) -> list[Alert]:
+def read_active(body: JsonValue, *, received_at: datetime) -> Delivery:
     """Parse an answer of `/api/v2/alerts`: what is active there is firing.
 
     Raises NotADelivery when it is no list.
@@ -132,7 +132,8 @@ def read_active(body: JsonValue, *, received_at: datetime) -> list[Alert]:
         for entry in body
         if isinstance(entry, dict) and _state(entry) == "active"
     ]
-    return _read_alerts(firing, received_at)[0]
+    alerts, broken = _read_alerts(firing, received_at)
+    return Delivery(alerts=alerts, broken=broken)
 
 
 def active_query(delivery: Delivery) -> dict[str, str | list[str]]:

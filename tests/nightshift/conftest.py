@@ -127,10 +127,12 @@ class ListService:
     store: ListBooks
     ready: bool = True
     news: Callable[[], None] = lambda: None
-    lost: list[str] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
 
-    async def delivery_lost(self, sentence: str) -> None:
-        self.lost.append(sentence)
+    async def delivery_lost(self, kind: str, sentence: str) -> None:
+        if self.store.broken:
+            raise NotStored("the database does not answer")
+        self.lost.append((kind, sentence))
 
     async def check_now(self) -> Plain:
         return {"raised": ["x"], "looked_at": 5, "problems": {}}

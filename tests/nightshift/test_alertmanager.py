@@ -149,7 +149,7 @@ def test_active_alerts_are_firing_ones() -> None:
     body = json.loads((DATA / "alertmanager" / "alerts.json").read_text())
     body.append(body[0] | {"status": {"state": "suppressed"}})
 
-    alerts = read_active(body, received_at=NOW)
+    alerts = read_active(body, received_at=NOW).alerts
 
     assert len(alerts) == len(body) - 1
     assert alerts[0].fingerprint == fingerprint(alerts[0].labels)

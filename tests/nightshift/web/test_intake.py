@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from domain.errors import Transient
 from nightshift.alertmanager import Delivery
 from nightshift.metrics import Meters
 from nightshift.web import intake
@@ -82,7 +83,47 @@ def test_people_hear_of_a_delivery_that_was_too_large(client: TestClient, servic
     """Alertmanager gives up on a 4xx: the alerts in it would be lost in silence."""
     client.post("/alert", content=b" " * (intake.MAX_BODY + 1))
 
-    assert "max_alerts" in service.lost[0]
+    ((kind, sentence),) = service.lost
+    assert (kind, "max_alerts" in sentence) == ("too large", True)
+
+
+def test_people_hear_of_an_alert_that_cannot_be_read(client: TestClient, service: Any) -> None:
+    """202 for the good ones tells Alertmanager that all is well: it will not send it again."""
+    answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
+
+    assert answer.status_code == 202
+    assert service.lost == [
+        (
+            "unreadable",
+            "1 of the 2 alerts of a delivery cannot be read: alert 2: labels: Field required",
+        )
+    ]
+
+
+def test_people_hear_of_alerts_that_were_left_out(client: TestClient, service: Any) -> None:
+    """Without Alertmanager's address nobody can fetch what max_alerts cut off."""
+    answer = client.post("/alert", json={"alerts": [GOOD], "truncatedAlerts": 7})
+
+    assert answer.status_code == 202
+    ((kind, sentence),) = service.lost
+    assert (kind, sentence.startswith("7 alerts"), "ALERTMANAGER_URL" in sentence) == (
+        "left out",
+        True,
+        True,
+    )
+
+
+def test_what_people_cannot_be_told_is_not_acknowledged(client: TestClient, service: Any) -> None:
+    """The sender comes again, and what was stored already is a repeat."""
+
+    async def fails(*_: str) -> None:
+        raise Transient("the store did not do it: database is locked")
+
+    service.delivery_lost = fails
+
+    answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
+
+    assert answer.status_code == 503
 
 
 def test_what_cannot_be_stored_is_not_acknowledged(client: TestClient, books: Any) -> None:
@@ -156,6 +197,22 @@ async def test_an_alertmanager_out_of_reach_is_tried_again(
     ids = await intake.fetch_rest(service, Delivery(alerts=[], truncated=1))
 
     assert (ids, len(httpserver.log)) == ([], 3)
+    ((kind, sentence),) = service.lost
+    assert (kind, "could not be fetched" in sentence) == ("left out", True)
+
+
+async def test_what_was_fetched_and_cannot_be_read_is_told(service: Any, httpserver: Any) -> None:
+    """Also the rest of a group is acknowledged before it is known."""
+    active = {"status": {"state": "active"}, "labels": {"alertname": "Up"}}
+    broken = active | {"startsAt": "yesterday"}
+    httpserver.expect_request("/api/v2/alerts").respond_with_json([active, broken])
+    service.settings = service.settings.model_copy(
+        update={"alertmanager_url": httpserver.url_for("")}
+    )
+
+    ids = await intake.fetch_rest(service, Delivery(alerts=[], truncated=2))
+
+    assert (len(ids), [kind for kind, _ in service.lost]) == (1, ["unreadable"])
 
 
 async def test_a_truncated_delivery_is_answered_before_the_rest_is_fetched(
@@ -169,6 +226,7 @@ async def test_a_truncated_delivery_is_answered_before_the_rest_is_fetched(
         return []
 
     monkeypatch.setattr(intake, "fetch_rest", fetch)
+    service.settings = service.settings.model_copy(update={"alertmanager_url": "http://am:9093"})
     sent = await _post(service, {"alerts": [GOOD], "truncatedAlerts": 1}, order)
 
     assert (sent, order) == (202, ["answered", "fetched"])
