@@ -1,10 +1,11 @@
 """The whole service over real HTTP: server, graph, store, adapters; the others are stand-ins."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from lab.standins.serving import serving
 from lab.standins.telegram import Telegram
 from lab.world import Service as Spec
 from lab.world import World
+from memory.opening import FILE
 from nightshift.service import Service
 from nightshift.settings import Settings
+from nightshift.web import intake
 from nightshift.wiring import open_service
 from server import create_app
 
@@ -176,6 +179,25 @@ async def test_a_crash_is_healed_and_told(shop: Shop) -> None:
     assert shop.world.is_well("web")
     assert (len(shop.telegram.chat), shop.telegram.sent, shop.telegram.sounds) == (1, 1, [])
     assert "web" in said
+
+
+async def test_a_locked_database_is_told_before_alertmanager_gives_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 within the bound, whoever holds the lock; sent again, it is one incident."""
+    monkeypatch.setattr(intake, "STORE_S", 0.2)
+    async with opened(shop) as nightshift:
+        other = sqlite3.connect(shop.settings.nightshift_data_dir / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        refused = await nightshift.post("ContainerDown", "web")
+        other.close()
+        async with asyncio.timeout(10):
+            while (again := await nightshift.post("ContainerDown", "web")).status_code == 503:
+                pass
+        known = (await nightshift.http.get("/incidents")).json()["incidents"]
+
+    assert (refused.status_code, refused.elapsed < timedelta(seconds=1.5)) == (503, True)
+    assert [one["id"] for one in known] == again.json()["incidents"]
 
 
 async def test_the_story_can_be_followed(shop: Shop) -> None:

@@ -22,6 +22,8 @@ from nightshift.web.errors import refusal
 from nightshift.web.serving import Serving, meters_of, service_of
 
 MAX_BODY = 1024**2
+STORE_S = 5.0
+"""Alertmanager waits ten seconds for an answer; a 503 must reach it well before."""
 FETCH_TIMEOUT_S, FETCH_PAUSES_S = 5.0, (0.0, 1.0, 5.0)
 TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
 """Ways to lose alerts; people hear of each once an hour."""
@@ -64,17 +66,21 @@ async def bounded_body(request: Request, limit: int) -> bytes:
 
 
 async def _accept(request: Request, delivery: Delivery) -> Response:
+    """Store it within a bound; a write that comes later still is a repeat when it is sent again."""
     service = service_of(request)
     for sentence in delivery.broken:
         log.warning("an alert of a delivery was left out", why=sentence)
         meters_of(request).refused("broken alert")
     fetching = bool(delivery.truncated and service.settings.alertmanager_url)
     try:
-        incidents = await service.store.accept(delivery.alerts)
-        for kind, sentence in _losses(delivery, fetching=fetching).items():
-            await service.delivery_lost(kind, sentence)
+        async with asyncio.timeout(STORE_S):
+            incidents = await service.store.accept(delivery.alerts)
+            for kind, sentence in _losses(delivery, fetching=fetching).items():
+                await service.delivery_lost(kind, sentence)
     except (NotStored, Transient) as error:
         return _refuse(request, 503, str(error))
+    except TimeoutError:
+        return _refuse(request, 503, f"not stored within {STORE_S:g} s: send it again")
     meters_of(request).accepted(delivery.alerts)
     rest = BackgroundTask(fetch_rest, service, delivery) if fetching else None
     answer = {"status": "accepted", "incidents": incidents}
@@ -109,8 +115,9 @@ async def _too_large(request: Request) -> Response:
 async def _tell(service: Serving, kind: str, sentence: str) -> None:
     """Tell people, where the sender cannot be told to come again."""
     try:
-        await service.delivery_lost(kind, sentence)
-    except NightshiftError as error:
+        async with asyncio.timeout(STORE_S):
+            await service.delivery_lost(kind, sentence)
+    except (NightshiftError, TimeoutError) as error:
         log.critical("nobody could be told that alerts were lost", what=sentence, why=str(error))
 
 

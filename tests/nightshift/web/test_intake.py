@@ -136,6 +136,29 @@ def test_what_cannot_be_stored_is_not_acknowledged(client: TestClient, books: An
     assert answer.json() == {"error": "the database does not answer"}
 
 
+@pytest.mark.parametrize("call", ["accept", "delivery_lost"])
+def test_a_store_that_hangs_is_answered_in_time(
+    client: TestClient, service: Any, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Alertmanager gives up after ten seconds; the 503 that makes it come again is there before."""
+
+    async def hangs(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(intake, "STORE_S", 0.05)
+    setattr(service.store if call == "accept" else service, call, hangs)
+
+    answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
+
+    assert answer.status_code == 503
+    assert "send it again" in answer.json()["error"]
+
+
+def test_the_bound_leaves_alertmanager_time() -> None:
+    """Its webhook timeout is ten seconds, with the way there and back."""
+    assert 2 * intake.STORE_S <= 10
+
+
 def test_a_broken_alert_does_not_take_the_good_ones_with_it(client: TestClient, books: Any) -> None:
     """The readable alerts of a delivery are accepted."""
     answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
