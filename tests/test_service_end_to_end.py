@@ -200,6 +200,24 @@ async def test_a_locked_database_is_told_before_alertmanager_gives_up(
     assert [one["id"] for one in known] == again.json()["incidents"]
 
 
+async def test_a_secret_in_a_log_goes_nowhere(shop: Shop) -> None:
+    """Not into what HTTP shows, a message, the ledger, a checkpoint or what is remembered."""
+    secrets = ("hunter2secret", "Tr0ub4dor", "k-99-key")
+    line = "FATAL postgres://app:hunter2secret@db:5432 password=Tr0ub4dor&3 api_key: k-99-key"
+    async with opened(shop) as nightshift:
+        await shop.world.break_("web", "crash")
+        shop.world.stage.log(shop.world.get("web"), line)
+        incident = await nightshift.accepted("ContainerDown", "web")
+        await nightshift.end(incident)
+        shown = (await nightshift.http.get(f"/incidents/{incident}")).text
+        told = await shop.chat(lambda words: "Fixed" in words)
+        folder = shop.settings.nightshift_data_dir
+        kept = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+    assert b"FATAL postgres://***@db:5432 password=*** api_key: ***" in kept
+    assert not [one for one in secrets if one in shown + told or one.encode() in kept]
+
+
 async def test_the_story_can_be_followed(shop: Shop) -> None:
     """As a stream while it happens, and as one object afterwards."""
     async with opened(shop) as nightshift:
