@@ -213,5 +213,7 @@ def client(service: ListService) -> Iterator[TestClient]:
     async def opening() -> AsyncIterator[ListService]:
         yield service
 
-    with TestClient(create_app(opening), raise_server_exceptions=False) as started:
+    with TestClient(
+        create_app(opening), base_url="http://localhost", raise_server_exceptions=False
+    ) as started:
         yield started

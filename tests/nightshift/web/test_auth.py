@@ -105,6 +105,7 @@ def test_probes_need_none(client: TestClient, path: str) -> None:
     [
         ("127.0.0.1", {}, 200),
         ("127.0.0.1", {"X-Forwarded-For": "10.0.0.9"}, 401),
+        ("127.0.0.1", {"Host": "evil.example"}, 401),
         ("10.0.0.9", {}, 401),
     ],
 )
@@ -129,6 +130,53 @@ def test_metrics_are_open_on_this_machine_only(
 def test_without_credentials_only_loopback_is_served(path: str, address: str, status: int) -> None:
     """A server that was bound to the network without a token answers nobody there."""
     assert guarded(path, Credentials(), server=(address, 5000)) == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:5000", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:5000", 200),
+        ("[::1]:5000", 200),
+        ("", 401),
+        ("evil.example", 401),
+        ("evil.example:5000", 401),
+        ("localhost.evil.example", 401),
+        ("127.0.0.1.evil.example", 401),
+        ("localhost@evil.example", 401),
+        ("[::1", 401),
+    ],
+)
+def test_without_credentials_a_foreign_name_is_refused(host: str, status: int) -> None:
+    """A web page whose name leads to 127.0.0.1 is of one origin with us: Host tells it."""
+    headers = {"Host": host, "Origin": f"http://{host}"}
+
+    assert guarded("/incidents", Credentials(), headers, server=("127.0.0.1", 5000)) == status
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP"])
+def test_without_credentials_nobody_comes_through_a_proxy(header: str) -> None:
+    """What a proxy hands on may come from anywhere."""
+    headers = {"Host": "localhost", header: "for=10.0.0.9"}
+
+    assert guarded("/stats", Credentials(), headers, server=("127.0.0.1", 5000)) == 401
+
+
+def test_with_a_token_any_name_and_proxy_will_do() -> None:
+    """Then it is the token that tells friend from foe."""
+    headers = {"Host": "night.example", "X-Forwarded-For": "10.0.0.9"}
+    headers["Authorization"] = f"Bearer {TOKEN}"
+
+    assert guarded("/stats", Credentials(token=SecretStr(TOKEN)), headers) == 200
+
+
+@pytest.mark.parametrize("host", ["x/health?", "x/health#", "x/metrics?", "[::1"])
+def test_a_host_header_does_not_choose_the_address(host: str) -> None:
+    """What is open and what is not is told by the path alone."""
+    keys, reached = Credentials(token=SecretStr(TOKEN)), {"client": ("127.0.0.1", 50000)}
+
+    assert guarded("/incidents", keys, {"Host": host}, **reached) == 401
 
 
 def test_listening_beyond_loopback_makes_a_token_once(tmp_path: Any) -> None:
