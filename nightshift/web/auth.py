@@ -85,7 +85,7 @@ def secured(settings: Settings) -> tuple[Settings, bool]:
 
 def _kept_token(path: Path) -> tuple[str, bool]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists() and (kept := path.read_text().strip()):
             return kept, False
         token = secrets.token_urlsafe(32)

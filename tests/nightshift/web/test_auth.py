@@ -189,6 +189,7 @@ def test_listening_beyond_loopback_makes_a_token_once(tmp_path: Any) -> None:
     assert (new, again) == (True, False)
     assert first.nightshift_token == second.nightshift_token
     assert stat.S_IMODE((tmp_path / "d" / "token").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
     assert credentials_of(first).required
 
 
