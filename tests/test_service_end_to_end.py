@@ -218,6 +218,17 @@ async def test_a_secret_in_a_log_goes_nowhere(shop: Shop) -> None:
     assert not [one for one in secrets if one in shown + told or one.encode() in kept]
 
 
+async def test_a_refused_delivery_is_told_as_what_it_is(shop: Shop) -> None:
+    """The message says what was lost and how to mend it, and speaks of no container."""
+    async with opened(shop) as nightshift:
+        answer = await nightshift.http.post("/alert", content=b" " * (intake.MAX_BODY + 1))
+        said = await shop.chat(lambda words: "max_alerts" in words)
+
+    assert answer.status_code == 413
+    assert "1048576 bytes" in said
+    assert "container" not in said
+
+
 async def test_the_story_can_be_followed(shop: Shop) -> None:
     """As a stream while it happens, and as one object afterwards."""
     async with opened(shop) as nightshift:
