@@ -99,8 +99,9 @@ class ListBooks:
         return self.requests.get(incident)
 
     async def decide(self, incident: str, approval: Approval) -> None:
-        if self.requests[incident]["digest"] != approval.digest:
-            raise Conflict("that request was replaced by another one")
+        await self.incident(incident)
+        if self.requests.get(incident, {}).get("digest") != approval.digest:
+            raise Conflict("nobody is asked, or that request was replaced by another one")
         self.answers.append((incident, approval))
 
     async def pause(self, reason: str, *, by: str) -> None:
