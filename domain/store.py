@@ -140,7 +140,7 @@ class Reading(Protocol):
     async def decide(self, incident: str, approval: Approval) -> None:
         """Write a person's answer and wake the incident.
 
-        Raises NotFound (no incident, nobody asked), Conflict (answered, expired, other digest).
+        Raises NotFound (no incident), Conflict (nobody asked, answered, expired, other digest).
         """
 
     async def pause(self, reason: str, *, by: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from domain.decision import Approval
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict
 from domain.incident import Event
 from domain.plain import Plain
 from memory import journal
@@ -53,7 +53,7 @@ class Approvals(Part):
     async def decide(self, incident: str, approval: Approval) -> None:
         """Write a person's answer and wake the incident.
 
-        Raises NotFound (no incident, nobody asked), Conflict (answered, expired, other digest).
+        Raises NotFound (no incident), Conflict (nobody asked, answered, expired, other digest).
         """
         await self.database.write(self._decide, incident, approval)
 
@@ -121,7 +121,7 @@ class Approvals(Part):
         if row is None:
             asked = select(approvals.c.digest).where(approvals.c.incident == incident)
             if connection.execute(asked).first() is None:
-                raise NotFound(f"nobody is asked anything about incident {incident!r}")
+                raise Conflict(f"nobody is asked anything about incident {incident!r}")
             raise Conflict(f"the request of incident {incident!r} is not {digest!r}: look again")
         if row.answer is not None:
             raise Conflict(f"{row.by} has answered this request: {row.answer}")

@@ -25,8 +25,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
-BUSY_TIMEOUT_MS = 5000
-"""How long a write waits for another process (the CLI beside the service)."""
+BUSY_TIMEOUT_MS = 2000
+"""How long a write waits for another process (the CLI beside the service).
+
+A delivery waits for writes that wait before it, and for little longer than Alertmanager does.
+"""
 
 
 class Database:

@@ -8,11 +8,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
 from domain.alert import Alert
 from domain.plain import Plain
 
+VERSION = "4"
+"""The only version of the webhook that there has been since Alertmanager 0.6."""
 FNV_OFFSET, FNV_PRIME, SEPARATOR = 0xCBF29CE484222325, 0x100000001B3, b"\xff"
 
 
@@ -21,7 +30,7 @@ class NotADelivery(Exception):
 
 
 class WireAlert(BaseModel):
-    """One alert as it is written on the wire; unknown fields are ignored.
+    """One alert as it is written on the wire; unknown fields are ignored, null ones are absent.
 
     `fingerprint` and `startsAt` may be missing where something else than Alertmanager posts.
     """
@@ -35,6 +44,13 @@ class WireAlert(BaseModel):
     endsAt: datetime | None = None  # the wire's spelling
     generatorURL: str = ""  # the wire's spelling
     fingerprint: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, entry: JsonValue) -> JsonValue:
+        if not isinstance(entry, dict):
+            return entry
+        return {key: value for key, value in entry.items() if value is not None}
 
     def alert(self, *, received_at: datetime) -> Alert:
         """The domain's alert; an alert without a start began when it was received."""
@@ -80,12 +96,18 @@ def fingerprint(labels: dict[str, str]) -> str:
 def read_delivery(body: JsonValue, *, received_at: datetime) -> Delivery:
     """Parse a webhook body.
 
-    A broken alert costs only itself. Raises NotADelivery when there is no list of alerts or
-    not one of them can be read.
+    A broken alert costs only itself. Raises NotADelivery when there is no list of alerts, not
+    one of them can be read, or the body names another version than ours.
     """
     entries = body.get("alerts") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(entries, list):
         raise NotADelivery("this is no Alertmanager webhook: it has no list named 'alerts'")
+    version = body.get("version")
+    if version is not None and str(version) != VERSION:
+        raise NotADelivery(
+            f"this is version {str(version)[:20]!r} of Alertmanager's webhook; "
+            f"only version {VERSION} is understood"
+        )
     alerts, broken = _read_alerts(entries, received_at)
     if broken and not alerts:
         raise NotADelivery(f"none of the alerts can be read: {broken[0]}")
@@ -98,7 +120,7 @@ def read_delivery(body: JsonValue, *, received_at: datetime) -> Delivery:
     )
 
 
-def read_active(body: JsonValue, *, received_at: datetime) -> list[Alert]:
+def read_active(body: JsonValue, *, received_at: datetime) -> Delivery:
     """Parse an answer of `/api/v2/alerts`: what is active there is firing.
 
     Raises NotADelivery when it is no list.
@@ -110,7 +132,8 @@ def read_active(body: JsonValue, *, received_at: datetime) -> list[Alert]:
         for entry in body
         if isinstance(entry, dict) and _state(entry) == "active"
     ]
-    return _read_alerts(firing, received_at)[0]
+    alerts, broken = _read_alerts(firing, received_at)
+    return Delivery(alerts=alerts, broken=broken)
 
 
 def active_query(delivery: Delivery) -> dict[str, str | list[str]]:
@@ -137,10 +160,15 @@ def _read_alerts(
 
 
 def _set(moment: datetime | None) -> datetime | None:
-    """In UTC; Go's zero time (year 1) means unset."""
+    """In UTC; Go's zero time (year 1) means unset, as does a time past year 9999 there."""
     if moment is None or moment.year <= 1:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _state(entry: Plain) -> str:

@@ -36,6 +36,7 @@ Check = Callable[[Settings], Awaitable[Sequence[Finding]]]
 async def examine(settings: Settings) -> list[Finding]:
     """Run all checks side by side, and give their findings in a fixed order."""
     from nightshift import doctor_peers as peers
+    from nightshift import doctor_remote as remote
     from nightshift import doctor_store as store
 
     checks: list[Check] = [
@@ -49,6 +50,11 @@ async def examine(settings: Settings) -> list[Finding]:
         peers.prometheus,
         peers.alertmanager,
         peers.telegram,
+        remote.qdrant,
+        remote.proxmox,
+        remote.model,
+        remote.embeddings,
+        remote.heartbeat,
     ]
     groups = await asyncio.gather(*(_bounded(check, settings) for check in checks))
     return [finding for group in groups for finding in group]

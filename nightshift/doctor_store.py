@@ -61,6 +61,9 @@ async def memory_index(settings: Settings) -> list[Finding]:
 
     memory = IncidentMemory(settings.nightshift_data_dir)
     found = await asyncio.to_thread(memory.get_incident_stats)
-    await asyncio.to_thread(memory.find_similar_incidents, "container down", 1)
     detail = f"{found['total_incidents']} incidents remembered"
+    if settings.qdrant_url:
+        detail += " in the ledger; they are compared on the Qdrant server"
+    else:
+        await asyncio.to_thread(memory.find_similar_incidents, "container down", 1)
     return [Finding(name="memory", state="ok", detail=detail)]

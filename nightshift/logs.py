@@ -13,18 +13,11 @@ from pydantic import BaseModel, SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from domain.errors import BadConfiguration
+from policy.redact import MASK, without_secrets
 
-MASK = "***"
 SHORTEST_SECRET = 6
 """Shorter values are not looked for in free text: they would blot out ordinary words."""
 
-_SHAPES = (
-    re.compile(r"(?i)(?<=bearer )[\w.~+/=-]{6,}"),
-    re.compile(r"(?i)(?<=basic )[\w+/=]{6,}"),
-    re.compile(r"(?<!\d)\d{6,12}:[\w-]{30,}"),  # a Telegram bot token
-    re.compile(r"\bsk-[\w-]{16,}"),  # a model provider's key
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # credentials in a URL
-)
 _NAMES = re.compile(r"(?i)(password|passwd|secret|token|api_?key|authorization|credential)")
 
 
@@ -40,9 +33,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """The text with known secrets and everything shaped like one replaced by a mask."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    for shape in _SHAPES:
-        text = shape.sub(MASK, text)
-    return text
+    return without_secrets(text)
 
 
 def redactor(secrets: Iterable[str]) -> Processor:

@@ -52,10 +52,10 @@ class Service:
         """Run the proactive check now."""
         return await self._check.run()
 
-    async def delivery_lost(self, sentence: str) -> None:
-        """Tell people that alerts were refused and cannot come again; once an hour is enough."""
+    async def delivery_lost(self, kind: str, sentence: str) -> None:
+        """Tell people that alerts cannot come again; once an hour is enough for each kind."""
         hour = self.deps.clock.now().replace(minute=0, second=0, microsecond=0)
-        labels = {"alertname": "NightshiftDeliveryRefused", "severity": "warning"}
+        labels = {"alertname": "NightshiftAlertsLost", "severity": "warning", "kind": kind}
         await self._check.raise_once([own_alert(labels, sentence, hour)])
 
     @property

@@ -112,14 +112,14 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
         memory=open_memory(settings, stack, store),
         rulebook=load_runbooks(settings.nightshift_runbooks, kinds_of(tools)),
         limits=limits,
-        guests=await _guests(settings, stack),
+        guests=await open_guests(settings, stack),
         reasoner=open_reasoner(settings, stack, store, clock),
         tools=tools,
     )
 
 
-async def _guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxCluster | None:
-    """Proxmox, where a host is named."""
+async def open_guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxCluster | None:
+    """Proxmox, where a host is named. Raises BadConfiguration."""
     if not settings.proxmox_host:
         return None
     password, token = settings.proxmox_password, settings.proxmox_token_value

@@ -156,13 +156,9 @@ async def _nobody(
     state: IncidentState, deps: Deps, found: NotLocated, blind: str, round_: int
 ) -> IncidentState:
     """Diagnosed as far as the alert itself and its expression go."""
-    tried = ", ".join(found.tried) or "none that names a container"
-    nobody = "container" if deps.guests is None else "container, guest or node"
-    reason = f"no {nobody} answers to the alert's labels ({tried})"
-    if found.candidates:
-        reason = f"the alert's labels ({tried}) fit {', '.join(found.candidates)}"
-    reason = "; ".join(part for part in (reason, blind) if part)
     alert = Alert.parse(state["alert"])
+    nobody = "container" if deps.guests is None else "container, guest or node"
+    reason = _not_found(alert, found, nobody, blind)
     evidence = await observe_alert(deps, alert, round_)
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)
     await tell(deps, state["incident"], "evidence", reason, {"tried": list(found.tried)})
@@ -174,6 +170,18 @@ async def _nobody(
         "reason": reason,
         "wake_at": None,
     }
+
+
+def _not_found(alert: Alert, found: NotLocated, nobody: str, blind: str) -> str:
+    """Why there is no target; what we raised ourselves says what is wrong, and may need none."""
+    ours = alert.summary if alert.source == "check" else ""
+    if ours and not found.tried:
+        return ours
+    tried = ", ".join(found.tried) or "none that names a container"
+    reason = f"no {nobody} answers to the alert's labels ({tried})"
+    if found.candidates:
+        reason = f"the alert's labels ({tried}) fit {', '.join(found.candidates)}"
+    return "; ".join(part for part in (ours, reason, blind) if part)
 
 
 def _heard(evidence: list[Evidence]) -> str:

@@ -17,6 +17,7 @@ from domain.reasoning import Option
 from domain.target import Target
 from domain.tooling import EvidenceTool
 from nodes.observe_custom import subject
+from policy.reading import quoted
 
 HISTORY = timedelta(hours=1)
 HISTORY_STEP_S = 300.0
@@ -101,7 +102,7 @@ async def _dependency_logs(sight: Sight) -> tuple[str, Plain]:
     data: Plain = {}
     for target in sight.ill_dependencies[:2]:
         tail = await sight.deps.containers.logs(target, lines=20)
-        data[target.name] = {"lines": list[JsonValue](tail.lines)}
+        data[target.name] = _lines(tail.lines)
     return "logs of dependencies, tail=20", data
 
 
@@ -139,7 +140,7 @@ async def _neighbours(sight: Sight) -> tuple[str, Plain]:
 
 
 def _lines(lines: list[str]) -> Plain:
-    return {"lines": list[JsonValue](lines)} if lines else {}
+    return {"lines": list[JsonValue](quoted(lines))} if lines else {}
 
 
 def _sounds_wrong(line: str) -> bool:

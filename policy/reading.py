@@ -8,6 +8,7 @@ from itertools import pairwise
 from domain.facts import ContainerEvent, ContainerFacts, ContainerStats
 from domain.limits import Limits
 from domain.plain import Plain
+from policy.redact import without_secrets
 
 EVENT_WINDOW = timedelta(minutes=10)
 FULL = 0.05
@@ -30,8 +31,8 @@ def container_data(
         "exit_code": facts.exit_code,
         "oom_killed": facts.oom_killed,
         "health": facts.health,
-        "health_output": facts.health_output,
-        "error": facts.error,
+        "health_output": without_secrets(facts.health_output),
+        "error": without_secrets(facts.error),
         "restart_count": facts.restart_count,
         "restart_policy": facts.restart_policy or "no",
         "up_s": _since(facts.started_at, now) if facts.running else 0.0,
@@ -91,19 +92,28 @@ def _caused(at: datetime, ours: datetime) -> bool:
 
 
 def logs_data(lines: list[str], *, names: list[str]) -> Plain:
-    """What the log's tail says; untrusted, so it only ranks and informs."""
+    """What the log's tail says; untrusted, so it only ranks and informs.
+
+    What is quoted of it has lost its secrets; what is looked for is looked for before that.
+    """
     spoken = [line for line in lines if line.strip()]
     tail = spoken[-20:]
+    told = quoted(tail)[-20:]
     shapes = Counter(re.sub(r"\d+", "#", line).strip() for line in spoken)
     last = spoken[-1] if spoken else ""
     repeated = bool(last) and shapes[re.sub(r"\d+", "#", last).strip()] >= 3
     return {
-        "lines": list(tail),
-        "last": last,
+        "lines": list(told),
+        "last": told[-1] if told else "",
         "repeated": repeated,
         "mentions": [name for name in names if any(name in line for line in tail)],
         "no_space": any("no space left on device" in line.lower() for line in tail),
     }
+
+
+def quoted(lines: list[str]) -> list[str]:
+    """Lines of a log as they may be kept and shown; a private key of many lines becomes one."""
+    return without_secrets("\n".join(lines)).split("\n") if lines else []
 
 
 def stats_data(stats: ContainerStats) -> Plain:

@@ -9,8 +9,6 @@ from policy.triage_guest import triage_guest, triage_node
 
 DEATHS, YOUNG_S = 2, 30.0
 
-DEATHS, YOUNG_S = 2, 30.0
-
 
 class Triage(Record):
     """`broken` goes on; `recovered` and `finished` end the incident without an action."""

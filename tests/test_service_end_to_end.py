@@ -1,10 +1,11 @@
 """The whole service over real HTTP: server, graph, store, adapters; the others are stand-ins."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from lab.standins.serving import serving
 from lab.standins.telegram import Telegram
 from lab.world import Service as Spec
 from lab.world import World
+from memory.opening import FILE
 from nightshift.service import Service
 from nightshift.settings import Settings
+from nightshift.web import intake
 from nightshift.wiring import open_service
 from server import create_app
 
@@ -176,6 +179,54 @@ async def test_a_crash_is_healed_and_told(shop: Shop) -> None:
     assert shop.world.is_well("web")
     assert (len(shop.telegram.chat), shop.telegram.sent, shop.telegram.sounds) == (1, 1, [])
     assert "web" in said
+
+
+async def test_a_locked_database_is_told_before_alertmanager_gives_up(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 within the bound, whoever holds the lock; sent again, it is one incident."""
+    monkeypatch.setattr(intake, "STORE_S", 0.2)
+    async with opened(shop) as nightshift:
+        other = sqlite3.connect(shop.settings.nightshift_data_dir / FILE, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        refused = await nightshift.post("ContainerDown", "web")
+        other.close()
+        async with asyncio.timeout(10):
+            while (again := await nightshift.post("ContainerDown", "web")).status_code == 503:
+                pass
+        known = (await nightshift.http.get("/incidents")).json()["incidents"]
+
+    assert (refused.status_code, refused.elapsed < timedelta(seconds=1.5)) == (503, True)
+    assert [one["id"] for one in known] == again.json()["incidents"]
+
+
+async def test_a_secret_in_a_log_goes_nowhere(shop: Shop) -> None:
+    """Not into what HTTP shows, a message, the ledger, a checkpoint or what is remembered."""
+    secrets = ("hunter2secret", "Tr0ub4dor", "k-99-key")
+    line = "FATAL postgres://app:hunter2secret@db:5432 password=Tr0ub4dor&3 api_key: k-99-key"
+    async with opened(shop) as nightshift:
+        await shop.world.break_("web", "crash")
+        shop.world.stage.log(shop.world.get("web"), line)
+        incident = await nightshift.accepted("ContainerDown", "web")
+        await nightshift.end(incident)
+        shown = (await nightshift.http.get(f"/incidents/{incident}")).text
+        told = await shop.chat(lambda words: "Fixed" in words)
+        folder = shop.settings.nightshift_data_dir
+        kept = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+    assert b"FATAL postgres://***@db:5432 password=*** api_key: ***" in kept
+    assert not [one for one in secrets if one in shown + told or one.encode() in kept]
+
+
+async def test_a_refused_delivery_is_told_as_what_it_is(shop: Shop) -> None:
+    """The message says what was lost and how to mend it, and speaks of no container."""
+    async with opened(shop) as nightshift:
+        answer = await nightshift.http.post("/alert", content=b" " * (intake.MAX_BODY + 1))
+        said = await shop.chat(lambda words: "max_alerts" in words)
+
+    assert answer.status_code == 413
+    assert "1048576 bytes" in said
+    assert "container" not in said
 
 
 async def test_the_story_can_be_followed(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 
 from domain.facts import ContainerFacts, ContainerStats, Health, LogTail, Mount, Network, Port
 from domain.target import Target
+from policy.redact import without_secrets
 
 Inspect = dict[str, Any]
 """A JSON object of the Engine API; only this module and docker_events look inside one."""
@@ -25,8 +26,8 @@ def clean(text: str) -> str:
 
 
 def brief(text: str) -> str:
-    """`clean`, on one line, at most `TEXT_CHARS` characters."""
-    return " ".join(clean(text).split())[:TEXT_CHARS]
+    """`clean`, without secrets, on one line, at most `TEXT_CHARS` characters."""
+    return " ".join(without_secrets(clean(text)).split())[:TEXT_CHARS]
 
 
 def moment(text: str | None) -> datetime | None:

@@ -9,11 +9,13 @@ import typer
 from nightshift.cli.ledger import opened
 from nightshift.cli.printing import DataDir
 
-EXAMPLES = 'Example: nightshift pause "moving the rack until 15:00"'
+EXAMPLES = 'Examples: nightshift pause | nightshift pause "moving the rack until 15:00"'
 
 
 def pause(
-    reason: Annotated[str, typer.Argument(help="Why; it is shown wherever an action is refused.")],
+    reason: Annotated[
+        str, typer.Argument(help="Why; it is shown wherever an action is refused.")
+    ] = "",
     data_dir: DataDir = None,
 ) -> None:
     """Stop all actions, at once and until `nightshift resume`; alerts are still taken."""
@@ -23,7 +25,7 @@ def pause(
             await store.pause(reason, by=person())
 
     asyncio.run(run())
-    typer.echo(f"paused: {reason}")
+    typer.echo(f"paused: {reason}" if reason.strip() else "paused")
 
 
 def resume(data_dir: DataDir = None) -> None:

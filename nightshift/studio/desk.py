@@ -103,7 +103,7 @@ class Desk:
 
 
 def _write(path: Path, recording: Recording) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(recording.model_dump_json())
 

@@ -19,6 +19,7 @@ from domain.plain import Record
 from nightshift.settings import Settings
 
 OPEN = frozenset({"/health", "/ready"})
+PROXIED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
 TOKEN_FILE = "token"  # noqa: S105  # the name of a file
 
 
@@ -44,7 +45,8 @@ class Credentials(Record):
 class Guard:
     """Middleware: refuses what shows no credentials, and what a foreign web page sends.
 
-    With no credentials set, only connections to a loopback address are served.
+    With no credentials set, only what reaches a loopback address under a loopback name, and not
+    through a proxy, is served: a web page may bind a name of its own to 127.0.0.1.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -83,7 +85,7 @@ def secured(settings: Settings) -> tuple[Settings, bool]:
 
 def _kept_token(path: Path) -> tuple[str, bool]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists() and (kept := path.read_text().strip()):
             return kept, False
         token = secrets.token_urlsafe(32)
@@ -117,11 +119,11 @@ def _decoded(value: str) -> bytes:
 
 def _unauthorised(connection: HTTPConnection) -> JSONResponse | None:
     credentials: Credentials = connection.state.credentials
-    path = connection.url.path
+    path = connection.scope["path"]  # not of `url`, which the Host header has a part in
     if path in OPEN or (path == "/metrics" and _from_here(connection)):
         return None
     if not credentials.required:
-        return None if _reached_locally(connection.scope) else _no("set NIGHTSHIFT_TOKEN first")
+        return None if _reached_locally(connection) else _no("set NIGHTSHIFT_TOKEN first")
     if credentials.accept(connection.headers.get("authorization", "")):
         return None
     return _no("send the token as 'Authorization: Bearer …', or basic credentials")
@@ -138,7 +140,7 @@ def _no(advice: str) -> JSONResponse:
 def _foreign(connection: HTTPConnection) -> JSONResponse | None:
     """Browsers send Origin with every cross-site request; programs send none."""
     origin = connection.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc == connection.headers.get("host"):
+    if origin is None or origin.partition("://")[2] == connection.headers.get("host"):
         return None
     return JSONResponse(
         {"error": f"requests from web pages of {origin[:100]!r} are refused"}, status_code=403
@@ -146,15 +148,30 @@ def _foreign(connection: HTTPConnection) -> JSONResponse | None:
 
 
 def _from_here(connection: HTTPConnection) -> bool:
-    """The client is on this machine and no proxy stands between."""
-    proxied = {"forwarded", "x-forwarded-for"} & set(connection.headers.keys())
-    return bool(connection.client and is_loopback(connection.client.host) and not proxied)
+    """The client is on this machine and nobody stands between."""
+    return bool(connection.client and is_loopback(connection.client.host) and _direct(connection))
 
 
-def _reached_locally(scope: Scope) -> bool:
-    """The connection came in at a loopback address or a socket file (which has no IP)."""
-    host = (scope.get("server") or ("", None))[0]
+def _direct(connection: HTTPConnection) -> bool:
+    """No proxy handed it on, and it names this machine; browsers always send a Host."""
+    if PROXIED & set(connection.headers.keys()):
+        return False
+    return is_loopback(_name(connection.headers.get("host", "localhost")))
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port; empty where it cannot be read."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return urlsplit(f"//{host}").hostname or ""
     except ValueError:
-        return True
+        return ""
+
+
+def _reached_locally(connection: HTTPConnection) -> bool:
+    """It came in at a loopback address or a socket file (which has no IP), and directly."""
+    host = (connection.scope.get("server") or ("", None))[0]
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = True
+    return local and _direct(connection)

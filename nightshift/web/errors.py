@@ -27,7 +27,9 @@ def refusal(status: int, sentence: str) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else str(error)
-    sentence = _PLAIN.get(status, detail).format(path=request.url.path, method=request.method)
+    template = _PLAIN.get(status)
+    known = {"path": request.scope["path"], "method": request.method}
+    sentence = template.format(**known) if template else detail
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": sentence}, status_code=status, headers=headers)
 

@@ -1,8 +1,6 @@
 """`POST /alert`: what Alertmanager sends is written down and acknowledged. Not here: parsing."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -12,8 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from domain.alert import Alert
-from domain.errors import NightshiftError, NotStored
+from domain.errors import NightshiftError, NotStored, Transient
 from nightshift.alertmanager import (
     Delivery,
     NotADelivery,
@@ -25,7 +22,11 @@ from nightshift.web.errors import refusal
 from nightshift.web.serving import Serving, meters_of, service_of
 
 MAX_BODY = 1024**2
+STORE_S = 5.0
+"""Alertmanager waits ten seconds for an answer; a 503 must reach it well before."""
 FETCH_TIMEOUT_S, FETCH_PAUSES_S = 5.0, (0.0, 1.0, 5.0)
+TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
+"""Ways to lose alerts; people hear of each once an hour."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -65,26 +66,59 @@ async def bounded_body(request: Request, limit: int) -> bytes:
 
 
 async def _accept(request: Request, delivery: Delivery) -> Response:
+    """Store it within a bound; a write that comes later still is a repeat when it is sent again."""
     service = service_of(request)
     for sentence in delivery.broken:
         log.warning("an alert of a delivery was left out", why=sentence)
         meters_of(request).refused("broken alert")
+    fetching = bool(delivery.truncated and service.settings.alertmanager_url)
     try:
-        incidents = await service.store.accept(delivery.alerts)
-    except NotStored as error:
+        async with asyncio.timeout(STORE_S):
+            incidents = await service.store.accept(delivery.alerts)
+            for kind, sentence in _losses(delivery, fetching=fetching).items():
+                await service.delivery_lost(kind, sentence)
+    except (NotStored, Transient) as error:
         return _refuse(request, 503, str(error))
+    except TimeoutError:
+        return _refuse(request, 503, f"not stored within {STORE_S:g} s: send it again")
     meters_of(request).accepted(delivery.alerts)
-    rest = BackgroundTask(fetch_rest, service, delivery) if delivery.truncated else None
+    rest = BackgroundTask(fetch_rest, service, delivery) if fetching else None
     answer = {"status": "accepted", "incidents": incidents}
     return JSONResponse(answer, status_code=202, background=rest)
+
+
+def _losses(delivery: Delivery, *, fetching: bool) -> dict[str, str]:
+    """What is about to be acknowledged and is not stored: a sentence for people, by kind."""
+    found: dict[str, str] = {}
+    if broken := delivery.broken:
+        every = len(broken) + len(delivery.alerts)
+        found[UNREADABLE] = (
+            f"{len(broken)} of the {every} alerts of a delivery cannot be read: {broken[0]}"
+        )
+    if delivery.truncated and not fetching:
+        why = "set ALERTMANAGER_URL, and they are fetched"
+        found[LEFT_OUT] = _left_out(delivery, why)
+    return found
+
+
+def _left_out(delivery: Delivery, why: str) -> str:
+    return f"{delivery.truncated} alerts were left out of a delivery by max_alerts: {why}"
 
 
 async def _too_large(request: Request) -> Response:
     """Alertmanager gives up on 4xx and the alerts in it are lost: people must hear of it."""
     sentence = f"a delivery of over {MAX_BODY} bytes was refused: set max_alerts in Alertmanager"
-    with suppress(NightshiftError):
-        await service_of(request).delivery_lost(sentence)
+    await _tell(service_of(request), TOO_LARGE, sentence)
     return _refuse(request, 413, sentence)
+
+
+async def _tell(service: Serving, kind: str, sentence: str) -> None:
+    """Tell people, where the sender cannot be told to come again."""
+    try:
+        async with asyncio.timeout(STORE_S):
+            await service.delivery_lost(kind, sentence)
+    except (NightshiftError, TimeoutError) as error:
+        log.critical("nobody could be told that alerts were lost", what=sentence, why=str(error))
 
 
 def _refuse(request: Request, status: int, sentence: str) -> Response:
@@ -97,23 +131,26 @@ def _refuse(request: Request, status: int, sentence: str) -> Response:
 async def fetch_rest(service: Serving, delivery: Delivery) -> list[str]:
     """Ask Alertmanager for the whole group that a delivery is a part of, and accept it.
 
-    Returns the incidents. A failure is logged: the group comes again at its group_interval.
+    Returns the incidents. Of what could not be fetched or read people are told.
     """
-    url = service.settings.alertmanager_url
-    if not url:
-        log.error("alerts were left out and ALERTMANAGER_URL is not set", n=delivery.truncated)
-        return []
+    url, why = service.settings.alertmanager_url, ""
     for pause in FETCH_PAUSES_S:
         await asyncio.sleep(pause)
         try:
-            return await service.store.accept(await _active(url, delivery))
+            rest = await _active(url, delivery)
+            incidents = await service.store.accept(rest.alerts)
         except (httpx.HTTPError, NotADelivery, NotStored, ValueError) as error:
-            log.warning("the rest of a truncated delivery is out of reach", why=str(error))
-    log.error("alerts of a truncated delivery were not fetched", n=delivery.truncated)
+            why = str(error) or type(error).__name__
+            log.warning("the rest of a truncated delivery is out of reach", why=why)
+            continue
+        for kind, sentence in _losses(rest, fetching=True).items():
+            await _tell(service, kind, sentence)
+        return incidents
+    await _tell(service, LEFT_OUT, _left_out(delivery, f"they could not be fetched ({why})"))
     return []
 
 
-async def _active(url: str, delivery: Delivery) -> Sequence[Alert]:
+async def _active(url: str, delivery: Delivery) -> Delivery:
     async with httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client:
         address = f"{url.rstrip('/')}/api/v2/alerts"
         answer = await client.get(address, params=active_query(delivery))

@@ -25,8 +25,8 @@ class Serving(Protocol):
     async def check_now(self) -> Plain:
         """Run the proactive check: `{"raised": ids, "looked_at": n, "problems": {…}}`."""
 
-    async def delivery_lost(self, sentence: str) -> None:
-        """Tell people that a delivery was refused for good. Raises NotStored."""
+    async def delivery_lost(self, kind: str, sentence: str) -> None:
+        """Tell people that alerts cannot come again. Raises NotStored, Transient."""
 
     def readiness(self) -> Plain:
         """`{"ready": bool, "degraded": {component: reason}, "components": {…}}`."""

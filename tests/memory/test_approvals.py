@@ -73,7 +73,7 @@ async def test_answers_that_do_not_fit_are_refused(store: Store) -> None:
 
     for id_, digest, error in (
         ("nobody", "d1", NotFound),
-        (quiet, "d1", NotFound),
+        (quiet, "d1", Conflict),
         (incident, "d2", Conflict),
     ):
         with pytest.raises(error):

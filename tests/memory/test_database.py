@@ -34,7 +34,7 @@ async def test_a_commit_is_durable(store: Store) -> None:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in names]
 
-    assert await store.database.write(pragmas) == ["wal", 2, 1, 5000]
+    assert await store.database.write(pragmas) == ["wal", 2, 1, 2000]
 
 
 async def test_a_failing_transaction_leaves_nothing(store: Store) -> None:

@@ -99,8 +99,9 @@ class ListBooks:
         return self.requests.get(incident)
 
     async def decide(self, incident: str, approval: Approval) -> None:
-        if self.requests[incident]["digest"] != approval.digest:
-            raise Conflict("that request was replaced by another one")
+        await self.incident(incident)
+        if self.requests.get(incident, {}).get("digest") != approval.digest:
+            raise Conflict("nobody is asked, or that request was replaced by another one")
         self.answers.append((incident, approval))
 
     async def pause(self, reason: str, *, by: str) -> None:
@@ -127,10 +128,12 @@ class ListService:
     store: ListBooks
     ready: bool = True
     news: Callable[[], None] = lambda: None
-    lost: list[str] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
 
-    async def delivery_lost(self, sentence: str) -> None:
-        self.lost.append(sentence)
+    async def delivery_lost(self, kind: str, sentence: str) -> None:
+        if self.store.broken:
+            raise NotStored("the database does not answer")
+        self.lost.append((kind, sentence))
 
     async def check_now(self) -> Plain:
         return {"raised": ["x"], "looked_at": 5, "problems": {}}
@@ -211,5 +214,7 @@ def client(service: ListService) -> Iterator[TestClient]:
     async def opening() -> AsyncIterator[ListService]:
         yield service
 
-    with TestClient(create_app(opening), raise_server_exceptions=False) as started:
+    with TestClient(
+        create_app(opening), base_url="http://localhost", raise_server_exceptions=False
+    ) as started:
         yield started

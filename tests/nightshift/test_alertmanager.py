@@ -90,6 +90,18 @@ def test_an_alert_without_a_start_began_now() -> None:
     assert (alert.starts_at, alert.status, alert.labels["port"]) == (NOW, "firing", "80")
 
 
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_time_that_utc_cannot_hold_is_unset(text: str) -> None:
+    """The alert is real even where its clock is not."""
+    entry: Plain = {"labels": {"alertname": "A"}, "status": "resolved"}
+
+    (alert,) = read_delivery(
+        {"alerts": [entry | {"startsAt": text, "endsAt": text}]}, received_at=NOW
+    ).alerts
+
+    assert (alert.starts_at, alert.ends_at) == (NOW, None)
+
+
 def test_a_firing_alert_has_no_end() -> None:
     """Alertmanager's estimate of when it will forget the alert is no end."""
     entry: Plain = {
@@ -105,11 +117,31 @@ def test_a_firing_alert_has_no_end() -> None:
 def test_unknown_fields_are_ignored() -> None:
     """Newer Alertmanagers add fields."""
     entry: Plain = {"labels": {"alertname": "A"}, "notification_reason": {"x": 1}}
-    body: Plain = {"alerts": [entry], "routeLabels": {}, "version": "5"}
+    body: Plain = {"alerts": [entry], "routeLabels": {}, "version": "4"}
 
     delivery = read_delivery(body, received_at=NOW)
 
     assert len(delivery.alerts) == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["annotations", "generatorURL", "fingerprint", "status", "endsAt"]
+)
+def test_a_null_field_is_an_absent_one(field: str) -> None:
+    """Senders in other languages write null where Alertmanager writes nothing."""
+    entry: Plain = {"labels": {"alertname": "A"}, field: None}
+
+    delivery = read_delivery({"alerts": [entry]}, received_at=NOW)
+
+    assert (len(delivery.alerts), delivery.broken) == (1, [])
+
+
+@pytest.mark.parametrize("version", ["4", 4, None])
+def test_our_version_or_none_is_taken(version: object) -> None:
+    """Something else than Alertmanager need not know the version."""
+    body: Plain = {"alerts": [], "version": version}  # type: ignore[dict-item]  # any JSON
+
+    assert read_delivery(body, received_at=NOW).alerts == []
 
 
 def test_active_alerts_are_firing_ones() -> None:
@@ -117,7 +149,7 @@ def test_active_alerts_are_firing_ones() -> None:
     body = json.loads((DATA / "alertmanager" / "alerts.json").read_text())
     body.append(body[0] | {"status": {"state": "suppressed"}})
 
-    alerts = read_active(body, received_at=NOW)
+    alerts = read_active(body, received_at=NOW).alerts
 
     assert len(alerts) == len(body) - 1
     assert alerts[0].fingerprint == fingerprint(alerts[0].labels)

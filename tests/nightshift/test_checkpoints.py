@@ -8,6 +8,7 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from domain.errors import BadConfiguration
 from graph.build import build
 from nightshift.checkpoints import open_checkpoints, strict_serde
 from nightshift.runs import config_of
@@ -33,6 +34,11 @@ async def keep(saver: BaseCheckpointSaver[str], incident: str, reason: Any) -> N
     await graph.aupdate_state(config_of(incident), state, as_node="monitor")
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """Who may do what with each file, by name."""
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
 async def test_a_checkpoint_outlives_its_process(tmp_path: Path) -> None:
     """Closed and opened again, it is there, for its own incident only."""
     path = tmp_path / "checkpoints.db"
@@ -54,12 +60,28 @@ async def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
     assert found == ["wal", 2, 5000]
 
 
-async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
-    """It holds what alerts and logs said."""
+@pytest.mark.parametrize("left_open", [True, False])
+async def test_nobody_else_can_read_it(tmp_path: Path, left_open: bool) -> None:
+    """It holds what alerts and logs said, and so does what SQLite writes beside it."""
     path = tmp_path / "checkpoints.db"
-    path.touch(mode=0o644)
-    async with open_checkpoints(path):
-        assert path.stat().st_mode & 0o777 == 0o600
+    for name in ("checkpoints.db", "checkpoints.db-wal") if left_open else ():
+        (tmp_path / name).touch(mode=0o644)
+    async with open_checkpoints(path) as saver:
+        await keep(saver, "one", "because")
+        found = modes(tmp_path)
+
+    assert found == {
+        "checkpoints.db": 0o600,
+        "checkpoints.db-wal": 0o600,
+        "checkpoints.db-shm": 0o600,
+    }
+
+
+async def test_a_file_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
+    """The message names what to set."""
+    with pytest.raises(BadConfiguration, match="NIGHTSHIFT_DATA_DIR"):
+        async with open_checkpoints(tmp_path / "nowhere" / "checkpoints.db"):
+            pass
 
 
 async def test_a_foreign_object_is_not_revived(

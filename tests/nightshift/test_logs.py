@@ -22,6 +22,7 @@ TOKEN = "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         (f"token {TOKEN} is wrong", "token *** is wrong"),
         ("http://am:pass@host:9093/x", "http://***@host:9093/x"),
         ("key sk-proj-0123456789abcdefgh", "key ***"),
+        ("asked with password=Tr0ub4dor&3", "asked with password=***"),
         ("an ordinary sentence", "an ordinary sentence"),
     ],
 )

@@ -293,16 +293,27 @@ async def _is_taken(world: World) -> bool:
     return await world.store.next_due() is None
 
 
-async def test_a_lost_delivery_is_told_once_an_hour(make: Make, world: World) -> None:
-    """Refused alerts are an incident of their own, not one for every repetition."""
+async def test_lost_alerts_are_told_once_an_hour(make: Make, world: World) -> None:
+    """They are an incident of their own, not one for every repetition."""
     service = make()
     for _ in range(3):
-        await service.delivery_lost("a delivery of over 1 MiB was refused")
+        await service.delivery_lost("too large", "a delivery of over 1 MiB was refused")
     world.clock.advance(3600)
-    await service.delivery_lost("a delivery of over 1 MiB was refused")
+    await service.delivery_lost("too large", "a delivery of over 1 MiB was refused")
     found = await world.store.incidents(limit=9)
 
-    assert [one.alert.name for one in found] == ["NightshiftDeliveryRefused"] * 2
+    assert [one.alert.name for one in found] == ["NightshiftAlertsLost"] * 2
+
+
+async def test_one_kind_of_loss_does_not_hide_another(make: Make, world: World) -> None:
+    """Two mistakes in the same hour are mended in two places."""
+    service = make()
+    for kind in ("too large", "unreadable", "unreadable", "left out"):
+        await service.delivery_lost(kind, "alerts were lost")
+    found = await world.store.incidents(limit=9)
+
+    assert {one.alert.labels["kind"] for one in found} == {"too large", "unreadable", "left out"}
+    assert len(found) == 3
 
 
 async def test_check_now_answers(make: Make, world: World) -> None:

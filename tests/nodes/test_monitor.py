@@ -1,3 +1,5 @@
+import pytest
+
 from domain.ports import Expression, Probe
 from nightshift.testing import World, container, firing
 from nodes.monitor import monitor
@@ -25,6 +27,29 @@ async def test_not_located_names_what_was_tried(
     assert "name=gone" in state["reason"]
     assert await told(state, "evidence") == [state["reason"]]
     assert not state.get("outcome")
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({}, "3 alerts were left out"),
+        (
+            {"name": "gone"},
+            "3 alerts were left out; no container answers to the alert's labels (name=gone)",
+        ),
+    ],
+)
+async def test_what_we_raised_ourselves_says_what_is_wrong(
+    world: World, begin: Begin, run: Run, labels: dict[str, str], told: str
+) -> None:
+    """An alert about lost alerts is about no container; people read what happened, not that."""
+    own = {"labels": {"alertname": "NightshiftAlertsLost", **labels}, "source": "check"}
+    alert = firing().model_copy(
+        update={**own, "annotations": {"summary": "3 alerts were left out"}}
+    )
+    state = await run(await begin(alert), monitor)
+
+    assert (state["target"], state["reason"]) == (None, told)
 
 
 async def test_two_candidates_are_named(world: World, begin: Begin, run: Run) -> None:

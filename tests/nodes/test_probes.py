@@ -76,6 +76,17 @@ async def test_logs_of_ill_dependencies(world: World, sight: Sight) -> None:
     assert found.data == {"db": {"lines": ["disk gone"]}}
 
 
+@pytest.mark.parametrize("probe", ["more_logs", "dependency_logs"])
+async def test_lines_are_kept_without_secrets(world: World, sight: Sight, probe: str) -> None:
+    """They are evidence, which the ledger keeps."""
+    for name in ("web", "db"):
+        world.containers.said[name] = ["error: password=hunter2"]
+    found = await taken(sight, probe)
+
+    assert "hunter2" not in found.model_dump_json()
+    assert "password=***" in found.model_dump_json()
+
+
 async def test_memory_of_the_last_hour(world: World, sight: Sight) -> None:
     """The query is code's own; the container's name is quoted."""
     assert world.metrics

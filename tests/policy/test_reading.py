@@ -127,6 +127,25 @@ def test_logs_name_dependencies_and_full_disks() -> None:
     assert reading.logs_data(lines[:1], names=["db", "cache"])["mentions"] == ["db"]
 
 
+def test_what_is_quoted_of_a_log_has_no_secrets() -> None:
+    """It goes into messages; what is looked for is found all the same, names in a URL too."""
+    lines = ["-----BEGIN PRIVATE KEY-----", "MIIEow", "-----END PRIVATE KEY-----"]
+    last = "FATAL postgres://app:db2secret@db/x password=Tr0ub4dor&3: No space left on device"
+    data = reading.logs_data([*lines, last], names=["db"])
+
+    assert data["lines"] == ["***", data["last"]]
+    assert data["last"] == "FATAL postgres://***@db/x password=***: No space left on device"
+    assert (data["mentions"], data["no_space"]) == (["db"], True)
+
+
+def test_what_a_health_check_said_has_no_secrets() -> None:
+    """The `hung` runbook quotes it."""
+    facts = container("web", health_output="token=abc-1 refused", error="exec: --password x1")
+    data = reading.container_data(facts, last=None, needed=False, now=T0)
+
+    assert (data["health_output"], data["error"]) == ("token=*** refused", "exec: --password ***")
+
+
 @given(st.lists(st.text()))
 def test_any_log_can_be_read(lines: list[str]) -> None:
     """Log text is untrusted: whatever it holds is only text, and bounded."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.redact import Redactor, is_secret_name
+from policy.redact import Redactor, is_secret_name, without_secrets
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.SflKxwRJSMeKKF2QT4fw"
 
@@ -58,6 +58,70 @@ def test_what_matters_stays(text: str) -> None:
     assert Redactor()(text) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no postgres://app:hunter2secret@db:5432/shop", "no postgres://***@db:5432/shop"),
+        ("redis://:s3cr3t@cache:6379/0 refused", "redis://***@cache:6379/0 refused"),
+        ("amqp://guest:w0/rd@mq:5672 gone", "amqp://***@mq:5672 gone"),
+        ("app:hunter2@tcp(db:3306)/shop", "***@tcp(db:3306)/shop"),
+        ("FATAL db: password=Tr0ub4dor&3", "FATAL db: password=***"),
+        ("GET /x?token=tok-9912&y=2", "GET /x?token=***&y=2"),
+        ("passwd: hunter2 was tried", "passwd: *** was tried"),
+        ("api_key: k-123, retrying", "api_key: ***, retrying"),
+        ("Password=p;w0rd;Database=shop", "Password=***;Database=shop"),
+        ("Tr0ub4dor&3 as password=Tr0ub4dor&3: no", "Tr0ub4dor&3 as password=***: no"),
+        ('password="hunter2 is not closed', 'password="*** is not closed'),
+        ('"password"=>"hunter2"', '"password"=>"***"'),
+        ('{"password": "hunter2", "token": ""}', '{"password": "***", "token": ""}'),
+        (r'"{\"password\":\"hunter2\",\"db\":1}"', r'"{\"password\":\"***\",\"db\":1}"'),
+        ("Authorization: Bearer abcdef123", "Authorization: Bearer ***"),
+        ("Cookie: a=b; session=xyz", "Cookie: ***"),
+        ("AKIAIOSFODNN7EXAMPLE refused", "*** refused"),
+        ("key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "key ***"),
+        ("a\n-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\nz", "a\n***\nz"),
+        ("-----BEGIN PRIVATE KEY-----\nMII\nabc=\nFATAL db is gone", "***\nFATAL db is gone"),
+        ("MIIEow12\nabcd==\n-----END PRIVATE KEY-----\nz", "***\nz"),
+    ],
+)
+def test_only_the_secret_itself_is_masked(text: str, told: str) -> None:
+    """Who was asked, and what went wrong, can still be read; twice is the same as once."""
+    assert without_secrets(text) == told
+    assert without_secrets(told) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'FATAL: password authentication failed for user "app"',
+        "error: invalid token: unexpected end of input",
+        "password is required",
+        "bearer token missing, basic authentication failed",
+        "manifest digest sha256:0123abcd mismatch",
+        "lookup auth-db on 10.0.0.5:53: no such host",
+        "redis-auth-1 is unhealthy",
+        "auth: connection refused",
+        "pull asia-northeast1-docker.pkg.dev/app/web:1",
+        'violates unique constraint "pk_customers_email_idx"',
+        "failed to read private-key /certs/x.pem: no such file",
+        "http://web:8080/path?mail=bob@example.com",
+        '{"url":"http://db:5432","mail":"bob@example.com"}',
+        "ForkJoinPool-1-worker-Thread-2 died",
+        "eyeglass-service.example.com is down",
+    ],
+)
+def test_no_name_and_no_error_is_taken_for_a_secret(text: str) -> None:
+    """A message that hides what is wrong helps nobody."""
+    assert without_secrets(text) == text
+
+
+def test_a_masked_secret_is_none_for_the_model() -> None:
+    """What lost its secrets when it came in reads the same in a question."""
+    told = without_secrets("postgres://app:pw@db password=x1 Authorization: Bearer abcdefgh")
+
+    assert Redactor()(told) == told
+
+
 def test_the_same_value_has_the_same_name() -> None:
     """Within one question two lines about one address stay recognisable."""
     redact = Redactor()
@@ -88,3 +152,4 @@ def test_a_long_line_is_no_trap() -> None:
     text = "a" * 2000 + "://" + "token" * 400 + "=" * 500
     Redactor()(text)
     Redactor()("eyJ" + "a." * 1000)
+    without_secrets("password=" + "&a" * 5000 + "\nabc" * 2000 + "-a" * 5000)

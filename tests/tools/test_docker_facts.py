@@ -74,6 +74,15 @@ def test_a_container_that_is_down_keeps_its_published_ports(data: Path) -> None:
     assert [(port.container, port.host_port) for port in down.ports] == [("8080/tcp", 43263)]
 
 
+def test_a_health_checks_words_come_without_secrets(data: Path) -> None:
+    """Masked before they are cut: half a URL hides where its password ends."""
+    raw = recorded(data, "running")
+    said = "x" * 970 + " postgres://app:hunter2secretsecretsecret@db"
+    raw["State"]["Health"] = {"Status": "unhealthy", "Log": [{"Output": said}]}
+
+    assert docker_facts.facts(raw, host="nas").health_output.endswith(" postgres://***@db")
+
+
 def test_the_digest_outlives_a_raised_limit_and_a_restart(data: Path) -> None:
     """The same container before and after its memory was raised has one digest."""
     before, after = parsed(data, "oom"), parsed(data, "oom_after_heal")

@@ -15,3 +15,11 @@ def test_a_pause_lasts_until_it_is_lifted(run: Run, seeded: dict[str, str]) -> N
 
     assert "moving the rack" in lifted.stdout
     assert "not paused" in again.stdout
+
+
+def test_a_pause_needs_no_reason(run: Run, seeded: dict[str, str]) -> None:
+    """In a hurry the bare word stops everything; who said it stands in for why."""
+    paused, lifted = run("pause"), run("resume")
+
+    assert (paused.exit_code, paused.stdout.strip()) == (0, "paused")
+    assert "paused by" in lifted.stdout

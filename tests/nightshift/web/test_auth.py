@@ -105,6 +105,7 @@ def test_probes_need_none(client: TestClient, path: str) -> None:
     [
         ("127.0.0.1", {}, 200),
         ("127.0.0.1", {"X-Forwarded-For": "10.0.0.9"}, 401),
+        ("127.0.0.1", {"Host": "evil.example"}, 401),
         ("10.0.0.9", {}, 401),
     ],
 )
@@ -131,6 +132,53 @@ def test_without_credentials_only_loopback_is_served(path: str, address: str, st
     assert guarded(path, Credentials(), server=(address, 5000)) == status
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:5000", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:5000", 200),
+        ("[::1]:5000", 200),
+        ("", 401),
+        ("evil.example", 401),
+        ("evil.example:5000", 401),
+        ("localhost.evil.example", 401),
+        ("127.0.0.1.evil.example", 401),
+        ("localhost@evil.example", 401),
+        ("[::1", 401),
+    ],
+)
+def test_without_credentials_a_foreign_name_is_refused(host: str, status: int) -> None:
+    """A web page whose name leads to 127.0.0.1 is of one origin with us: Host tells it."""
+    headers = {"Host": host, "Origin": f"http://{host}"}
+
+    assert guarded("/incidents", Credentials(), headers, server=("127.0.0.1", 5000)) == status
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP"])
+def test_without_credentials_nobody_comes_through_a_proxy(header: str) -> None:
+    """What a proxy hands on may come from anywhere."""
+    headers = {"Host": "localhost", header: "for=10.0.0.9"}
+
+    assert guarded("/stats", Credentials(), headers, server=("127.0.0.1", 5000)) == 401
+
+
+def test_with_a_token_any_name_and_proxy_will_do() -> None:
+    """Then it is the token that tells friend from foe."""
+    headers = {"Host": "night.example", "X-Forwarded-For": "10.0.0.9"}
+    headers["Authorization"] = f"Bearer {TOKEN}"
+
+    assert guarded("/stats", Credentials(token=SecretStr(TOKEN)), headers) == 200
+
+
+@pytest.mark.parametrize("host", ["x/health?", "x/health#", "x/metrics?", "[::1"])
+def test_a_host_header_does_not_choose_the_address(host: str) -> None:
+    """What is open and what is not is told by the path alone."""
+    keys, reached = Credentials(token=SecretStr(TOKEN)), {"client": ("127.0.0.1", 50000)}
+
+    assert guarded("/incidents", keys, {"Host": host}, **reached) == 401
+
+
 def test_listening_beyond_loopback_makes_a_token_once(tmp_path: Any) -> None:
     """The token is kept for the next start, for its owner's eyes only."""
     plain = Settings(_env_file=None, nightshift_data_dir=tmp_path / "d", nightshift_host=ANYWHERE)
@@ -141,6 +189,7 @@ def test_listening_beyond_loopback_makes_a_token_once(tmp_path: Any) -> None:
     assert (new, again) == (True, False)
     assert first.nightshift_token == second.nightshift_token
     assert stat.S_IMODE((tmp_path / "d" / "token").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
     assert credentials_of(first).required
 
 

@@ -28,6 +28,18 @@ def test_a_path_with_braces_is_no_template(client: TestClient) -> None:
     assert answer.json() == {"error": "there is nothing at /{request.app}"}
 
 
+@pytest.mark.parametrize("text", ["{x}", "{", "}", "{path.__class__}", "{method}"])
+@pytest.mark.parametrize(
+    "place", ["/incidents?limit=", "/incidents?status=", "/incidents/x/events?after="]
+)
+def test_a_value_with_braces_is_no_template(client: TestClient, place: str, text: str) -> None:
+    """A refusal repeats what a stranger sent, letter by letter."""
+    answer = client.get(place + text)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(f"not {text!r}")
+
+
 @pytest.mark.parametrize(
     ("error", "status", "shown"),
     [(Transient("Docker is silent"), 503, "Docker is silent"), (KeyError("secret"), 500, "log")],

@@ -82,7 +82,9 @@ def test_an_answer_needs_no_body(client: TestClient, books: Any) -> None:
     ("path", "body", "status"),
     [
         ("/incidents/nope/approve", b"", 404),
+        ("/incidents/nope/deny", b'{"digest": "d1"}', 404),
         ("/incidents/b/approve", b"", 409),
+        ("/incidents/b/approve", b'{"digest": "d1"}', 409),
         ("/incidents/a/approve", b'{"digest": "older"}', 409),
         ("/incidents/a/approve", b"{", 400),
         ("/incidents/a/approve", b"[]", 400),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from domain.errors import Transient
 from nightshift.alertmanager import Delivery
 from nightshift.metrics import Meters
 from nightshift.web import intake
@@ -41,6 +42,8 @@ def test_a_delivery_is_stored_and_answered_with_its_incidents(
         (b"[1]", 422),
         (b'{"a": 1}', 422),
         (b'{"alerts": [{"labels": 1}]}', 422),
+        (b'{"version": "3", "alerts": [{"labels": {"alertname": "Up"}}]}', 422),
+        (b'{"version": "", "alerts": []}', 422),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(
@@ -80,7 +83,47 @@ def test_people_hear_of_a_delivery_that_was_too_large(client: TestClient, servic
     """Alertmanager gives up on a 4xx: the alerts in it would be lost in silence."""
     client.post("/alert", content=b" " * (intake.MAX_BODY + 1))
 
-    assert "max_alerts" in service.lost[0]
+    ((kind, sentence),) = service.lost
+    assert (kind, "max_alerts" in sentence) == ("too large", True)
+
+
+def test_people_hear_of_an_alert_that_cannot_be_read(client: TestClient, service: Any) -> None:
+    """202 for the good ones tells Alertmanager that all is well: it will not send it again."""
+    answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
+
+    assert answer.status_code == 202
+    assert service.lost == [
+        (
+            "unreadable",
+            "1 of the 2 alerts of a delivery cannot be read: alert 2: labels: Field required",
+        )
+    ]
+
+
+def test_people_hear_of_alerts_that_were_left_out(client: TestClient, service: Any) -> None:
+    """Without Alertmanager's address nobody can fetch what max_alerts cut off."""
+    answer = client.post("/alert", json={"alerts": [GOOD], "truncatedAlerts": 7})
+
+    assert answer.status_code == 202
+    ((kind, sentence),) = service.lost
+    assert (kind, sentence.startswith("7 alerts"), "ALERTMANAGER_URL" in sentence) == (
+        "left out",
+        True,
+        True,
+    )
+
+
+def test_what_people_cannot_be_told_is_not_acknowledged(client: TestClient, service: Any) -> None:
+    """The sender comes again, and what was stored already is a repeat."""
+
+    async def fails(*_: str) -> None:
+        raise Transient("the store did not do it: database is locked")
+
+    service.delivery_lost = fails
+
+    answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
+
+    assert answer.status_code == 503
 
 
 def test_what_cannot_be_stored_is_not_acknowledged(client: TestClient, books: Any) -> None:
@@ -93,12 +136,56 @@ def test_what_cannot_be_stored_is_not_acknowledged(client: TestClient, books: An
     assert answer.json() == {"error": "the database does not answer"}
 
 
+@pytest.mark.parametrize("call", ["accept", "delivery_lost"])
+def test_a_store_that_hangs_is_answered_in_time(
+    client: TestClient, service: Any, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Alertmanager gives up after ten seconds; the 503 that makes it come again is there before."""
+
+    async def hangs(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(intake, "STORE_S", 0.05)
+    setattr(service.store if call == "accept" else service, call, hangs)
+
+    answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
+
+    assert answer.status_code == 503
+    assert "send it again" in answer.json()["error"]
+
+
+def test_the_bound_leaves_alertmanager_time() -> None:
+    """Its webhook timeout is ten seconds, with the way there and back."""
+    assert 2 * intake.STORE_S <= 10
+
+
 def test_a_broken_alert_does_not_take_the_good_ones_with_it(client: TestClient, books: Any) -> None:
     """The readable alerts of a delivery are accepted."""
     answer = client.post("/alert", json={"alerts": [GOOD, {"labels": None}]})
 
     assert answer.status_code == 202
     assert [a.name for a in books.accepted] == ["Up"]
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z", "yesterday"])
+def test_a_start_beyond_the_calendar_does_not_lose_the_delivery(
+    client: TestClient, books: Any, text: str
+) -> None:
+    """Whatever one alert says about time, the others are stored."""
+    answer = client.post("/alert", json={"alerts": [GOOD | {"startsAt": text}, GOOD]})
+
+    assert answer.status_code == 202
+    assert books.accepted[-1].starts_at.isoformat() == "2026-11-23T05:00:00+00:00"
+
+
+def test_null_annotations_do_not_cost_the_alert(client: TestClient, books: Any) -> None:
+    """Null is taken as absent."""
+    sent = GOOD | {"annotations": None, "generatorURL": None}
+
+    answer = client.post("/alert", json={"version": "4", "alerts": [sent]})
+
+    assert answer.status_code == 202
+    assert [a.annotations for a in books.accepted] == [{}]
 
 
 async def test_the_rest_of_a_truncated_group_is_fetched(
@@ -133,6 +220,22 @@ async def test_an_alertmanager_out_of_reach_is_tried_again(
     ids = await intake.fetch_rest(service, Delivery(alerts=[], truncated=1))
 
     assert (ids, len(httpserver.log)) == ([], 3)
+    ((kind, sentence),) = service.lost
+    assert (kind, "could not be fetched" in sentence) == ("left out", True)
+
+
+async def test_what_was_fetched_and_cannot_be_read_is_told(service: Any, httpserver: Any) -> None:
+    """Also the rest of a group is acknowledged before it is known."""
+    active = {"status": {"state": "active"}, "labels": {"alertname": "Up"}}
+    broken = active | {"startsAt": "yesterday"}
+    httpserver.expect_request("/api/v2/alerts").respond_with_json([active, broken])
+    service.settings = service.settings.model_copy(
+        update={"alertmanager_url": httpserver.url_for("")}
+    )
+
+    ids = await intake.fetch_rest(service, Delivery(alerts=[], truncated=2))
+
+    assert (len(ids), [kind for kind, _ in service.lost]) == (1, ["unreadable"])
 
 
 async def test_a_truncated_delivery_is_answered_before_the_rest_is_fetched(
@@ -146,6 +249,7 @@ async def test_a_truncated_delivery_is_answered_before_the_rest_is_fetched(
         return []
 
     monkeypatch.setattr(intake, "fetch_rest", fetch)
+    service.settings = service.settings.model_copy(update={"alertmanager_url": "http://am:9093"})
     sent = await _post(service, {"alerts": [GOOD], "truncatedAlerts": 1}, order)
 
     assert (sent, order) == (202, ["answered", "fetched"])
