@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,8 @@ Sides = dict[str, "Server"]
 
 class Server:
     """One server process and what it has answered, by number of connections."""
+
+    token = TOKEN
 
     def __init__(self, name: str, url: str, pid: int) -> None:
         self.name, self.url, self.pid = name, url, pid
@@ -162,34 +164,43 @@ async def served() -> AsyncIterator[Sides]:
         docker = await stack.enter_async_context(running(DockerStandin(world)))
         processes = await stack.enter_async_context(Processes(folder))
         sides = {
-            name: await _start(processes, name, docker)
+            name: await start(processes, name, docker, BUSY)
             for name in ("plain", "durable", "nightshift")
         }
         await _run_incidents(world, sides["nightshift"])
         yield sides
 
 
-async def _start(processes: Processes, name: str, docker: str) -> Server:
+BUSY = {
+    "NIGHTSHIFT_WORKERS": str(RUNNING),
+    "NIGHTSHIFT_CHECK_EVERY_S": "0",
+    "NIGHTSHIFT_VERIFY_FOR_S": "600",
+    "NIGHTSHIFT_MAX_ACTIONS_PER_HOUR": "1000",
+    "NIGHTSHIFT_MAX_ACTIONS_AT_ONCE": str(RUNNING),
+}
+"""Settings with which twenty incidents may run for as long as it takes."""
+
+
+async def start(
+    processes: Processes, name: str, docker: str, settings: Mapping[str, str]
+) -> Server:
+    """Start `nightshift`, or the bare server of that name, and wait for it. Raises NotReady."""
     port, data = free_port(), processes.directory / name
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     bare = ["lab.accept_bare", name]
     module = ["nightshift", "serve"] if name == "nightshift" else bare
     own = ["--port", str(port), "--data-dir", str(data)]
-    settings = {
+    given = {
         "NIGHTSHIFT_TOKEN": TOKEN,
-        "NIGHTSHIFT_WORKERS": str(RUNNING),
-        "NIGHTSHIFT_CHECK_EVERY_S": "0",
-        "NIGHTSHIFT_VERIFY_FOR_S": "600",
-        "NIGHTSHIFT_MAX_ACTIONS_PER_HOUR": "1000",
-        "NIGHTSHIFT_MAX_ACTIONS_AT_ONCE": str(RUNNING),
         "NIGHTSHIFT_LOG_LEVEL": "ERROR",
         "DOCKER_HOSTS": f"bench={docker.replace('http', 'tcp', 1)}",
         "DOCKER_SCOPE": "bench=on",
+        **settings,
     }
     command = [sys.executable, "-m", *module, *own]
-    pid = await processes.start(name, command, env=environment(**settings))
+    pid = await processes.start(name, command, env=environment(**given))
     server = Server(name, f"http://127.0.0.1:{port}", pid)
-    await _until(partial(_answers, server.url), f"{name} did not start")
+    await until(partial(_answers, server.url), f"{name} did not start")
     return server
 
 
@@ -207,7 +218,7 @@ async def _run_incidents(world: World, server: Server) -> None:
     async def started() -> bool:
         return sum(action.verb == "start" for action in world.actions) >= RUNNING
 
-    await _until(started, f"{RUNNING} incidents did not come to run")
+    await until(started, f"{RUNNING} incidents did not come to run")
 
 
 async def _answers(url: str) -> bool:
@@ -222,7 +233,8 @@ def _bearer() -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKEN}"}
 
 
-async def _until(true: Callable[[], Awaitable[bool]], complaint: str) -> None:
+async def until(true: Callable[[], Awaitable[bool]], complaint: str) -> None:
+    """Wait until it is true. Raises NotReady."""
     end = time.monotonic() + _READY_S
     while not await true():
         if time.monotonic() > end:

@@ -2,7 +2,7 @@
 
 import typer
 
-from nightshift.cli.bench import accept, model, reflex
+from nightshift.cli.bench import accept, model, overhead, reflex
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,3 +12,4 @@ app = typer.Typer(
 app.command()(reflex.reflex)
 app.command()(model.model)
 app.command()(accept.accept)
+app.command()(overhead.overhead)
