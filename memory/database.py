@@ -20,6 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from domain.errors import Transient
 from memory.changes import Changes
+from memory.together import Together, Write
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Database:
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self.writer = _engine(path, begin="BEGIN IMMEDIATE", size=1, pragmas=())
         self.reader = _engine(path, begin="BEGIN", size=READERS, pragmas=("query_only=ON",))
+        self._together = Together(self.writer)
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -54,40 +56,40 @@ class Database:
         A caller that is cancelled does not stop it: it commits or fails as a whole.
         Raises Transient.
         """
-        loop = asyncio.get_running_loop()
-        told = partial(loop.call_soon_threadsafe, self.changes.notify)
-        return await self._run(
-            self._writing, self.writer, lambda connection: work(connection, *args, **kwargs), told
-        )
+        told = partial(asyncio.get_running_loop().call_soon_threadsafe, self.changes.notify)
+        return await self._write(lambda connection: work(connection, *args, **kwargs), told)
 
     async def write_quietly(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The same for what nobody waits for. Raises Transient."""
-        return await self._run(
-            self._writing, self.writer, lambda connection: work(connection, *args, **kwargs)
-        )
+        return await self._write(lambda connection: work(connection, *args, **kwargs), _nobody)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """One read transaction: a single state of the whole store. Raises Transient."""
         return await self._run(
-            self._reading, self.reader, lambda connection: work(connection, *args, **kwargs)
+            self._reading,
+            _transaction,
+            self.reader,
+            lambda connection: work(connection, *args, **kwargs),
         )
 
+    async def _write(self, work: Callable[[Connection], T], told: Callable[[], object]) -> T:
+        """Queue up for the writing thread; what waits there together is committed together."""
+        write = Write(work=work, told=told)
+        self._together.append(write)
+        return await self._run(self._writing, self._together.turn_of, write)
+
     async def _run(
-        self,
-        pool: ThreadPoolExecutor,
-        engine: Engine,
-        work: Callable[[Connection], T],
-        told: Callable[[], object] | None = None,
+        self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         if self._closed:
             raise Transient("the store is closed: this process is shutting down")
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                pool, _transaction, engine, work, told
+                pool, partial(work, *args, **kwargs)
             )
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise Transient(f"the store did not do it: {reason(error)}") from error
@@ -109,13 +111,17 @@ class Database:
 
 
 def _transaction(
-    engine: Engine, work: Callable[[Connection], T], told: Callable[[], object] | None
+    engine: Engine,
+    work: Callable[Concatenate[Connection, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> T:
     with engine.begin() as connection:
-        result = work(connection)
-    if told is not None:
-        told()
-    return result
+        return work(connection, *args, **kwargs)
+
+
+def _nobody() -> None:
+    """Nobody waits for this change."""
 
 
 def reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import typer
 
-from nightshift.cli.bench import model, reflex
+from nightshift.cli.bench import accept, model, overhead, reflex
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,3 +11,5 @@ app = typer.Typer(
 )
 app.command()(reflex.reflex)
 app.command()(model.model)
+app.command()(accept.accept)
+app.command()(overhead.overhead)

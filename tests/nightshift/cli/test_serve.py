@@ -1,6 +1,7 @@
 """`nightshift serve`, as a process."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from nightshift.cli.serve import listener
 
 Start = Callable[..., "subprocess.Popen[str]"]
 ROOT = Path(__file__).parents[3]
@@ -51,6 +54,16 @@ def test_it_serves_and_ends_in_order(start: Start) -> None:
     assert health.json()["service"] == "nightshift"
     assert "docker" in str(ready.json()["degraded"])
     assert process.wait(timeout=30) == 0
+
+
+def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """What is accepted inherits the option from the listening socket."""
+    with listener("127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        accepted.close()
 
 
 def test_a_second_one_on_the_same_data_is_refused(start: Start) -> None:

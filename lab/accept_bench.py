@@ -1,0 +1,248 @@
+"""What accepting an alert costs, beside servers that do nothing else, in turns.
+
+Twenty incidents run in Nightshift all the while, in front of the same disk. Every request is a new
+alert with a name that no container has. Not here: the load (load.py), the bare servers
+(accept_bare.py).
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+from pydantic import BaseModel
+
+from lab.alerting import payload
+from lab.load import Answers, post_all
+from lab.processes import NotReady, Processes, environment, free_port
+from lab.scenario import PostedAlert
+from lab.standins.docker import DockerStandin, running
+from lab.world import Pace, Service, World
+
+CONNECTIONS = (1, 16, 64)
+RUNNING, WELL = 20, 25
+"""Fewer than half are unwell: a common cause would be nobody's to heal."""
+TOKEN = "bench"  # noqa: S105  # opens nothing but this bench's own server
+SCOPE = {"bench": "on"}
+STARTING_S = 3600.0
+"""A started service takes so long to become healthy: its incident goes on looking."""
+_READY_S = 60.0
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Side(BaseModel):
+    """One server at one number of connections; CPU in milliseconds a request."""
+
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float
+
+
+class Row(BaseModel):
+    """The three beside each other; `share` is Nightshift's requests/s over the durable one's."""
+
+    connections: int
+    plain: Side
+    durable: Side
+    nightshift: Side
+    share: float
+
+
+class AcceptReport(BaseModel):
+    """What `nightshift bench accept --json` prints; `share` is the lowest of the rows'."""
+
+    requests: int
+    running: int
+    refused: int
+    share: float
+    rows: list[Row]
+
+
+Tell = Callable[[str], None]
+Sides = dict[str, "Server"]
+
+
+class Server:
+    """One server process and what it has answered, by number of connections."""
+
+    token = TOKEN
+
+    def __init__(self, name: str, url: str, pid: int) -> None:
+        self.name, self.url, self.pid = name, url, pid
+        self.answers: dict[int, Answers] = {}
+        self.cpu_s: dict[int, float] = {}
+
+    async def turn(self, connections: int, bodies: Iterator[bytes]) -> None:
+        """Take one load."""
+        before = cpu_seconds(self.pid)
+        found = await post_all(self.url, bodies, connections=connections, token=TOKEN)
+        known = self.answers.setdefault(connections, Answers())
+        known.seconds += found.seconds
+        known.refused += found.refused
+        known.took_s += found.took_s
+        spent = cpu_seconds(self.pid) - before
+        self.cpu_s[connections] = self.cpu_s.get(connections, 0.0) + spent
+
+    def side(self, connections: int) -> Side:
+        """The sums of its turns."""
+        found = self.answers[connections]
+        return Side(
+            requests_per_s=round(found.per_second, 1),
+            p50_ms=round(found.p50_ms, 2),
+            p99_ms=round(found.p99_ms, 2),
+            cpu_ms=round(self.cpu_s[connections] / max(1, len(found.seconds)) * 1000, 3),
+        )
+
+
+async def measure(requests: int, rounds: int, tell: Tell) -> AcceptReport:
+    """`requests` a turn, `rounds` turns of each server for each number of connections.
+
+    Raises NotReady when a server does not come up or hangs up.
+    """
+    numbers = itertools.count(1)
+    async with served() as sides:
+        for connections, turn in itertools.product(CONNECTIONS, range(rounds)):
+            tell(f"{connections} connections, turn {turn + 1} of {rounds}")
+            for name in _order(turn):
+                bodies = iter([new_alert(next(numbers)) for _ in range(requests)])
+                await sides[name].turn(connections, bodies)
+        return report(sides, requests * rounds)
+
+
+def _order(turn: int) -> list[str]:
+    names = ["plain", "durable", "nightshift"]
+    return names if turn % 2 == 0 else names[::-1]
+
+
+def report(sides: Sides, requests: int) -> AcceptReport:
+    """The rows, and the worst of them."""
+    rows = [_row(sides, connections) for connections in CONNECTIONS]
+    return AcceptReport(
+        requests=requests,
+        running=RUNNING,
+        refused=sum(one.refused for side in sides.values() for one in side.answers.values()),
+        share=min(row.share for row in rows),
+        rows=rows,
+    )
+
+
+def _row(sides: Sides, connections: int) -> Row:
+    plain, durable, ours = (sides[name].side(connections) for name in _order(0))
+    return Row(
+        connections=connections,
+        plain=plain,
+        durable=durable,
+        nightshift=ours,
+        share=round(ours.requests_per_s / durable.requests_per_s, 3),
+    )
+
+
+def new_alert(number: int, name: str = "") -> bytes:
+    """The body of a delivery of one new alert, about 1 kB."""
+    labels = {"alertname": "ContainerDown", "name": name or f"ghost-{number}", "n": str(number)}
+    said = {"summary": "A container is down", "description": "It has not answered for a minute."}
+    alert = PostedAlert(labels={**labels, "severity": "critical"}, annotations=said, expr="up == 0")
+    return json.dumps(payload(alert)).encode()
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Sides]:
+    """All three servers, and twenty incidents that run."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightshift-bench-")))
+        world = World(pace=Pace(health_s=STARTING_S))
+        stack.push_async_callback(world.aclose)
+        docker = await stack.enter_async_context(running(DockerStandin(world)))
+        processes = await stack.enter_async_context(Processes(folder))
+        sides = {
+            name: await start(processes, name, docker, BUSY)
+            for name in ("plain", "durable", "nightshift")
+        }
+        await _run_incidents(world, sides["nightshift"])
+        yield sides
+
+
+BUSY = {
+    "NIGHTSHIFT_WORKERS": str(RUNNING),
+    "NIGHTSHIFT_CHECK_EVERY_S": "0",
+    "NIGHTSHIFT_VERIFY_FOR_S": "600",
+    "NIGHTSHIFT_MAX_ACTIONS_PER_HOUR": "1000",
+    "NIGHTSHIFT_MAX_ACTIONS_AT_ONCE": str(RUNNING),
+}
+"""Settings with which twenty incidents may run for as long as it takes."""
+
+
+async def start(
+    processes: Processes, name: str, docker: str, settings: Mapping[str, str]
+) -> Server:
+    """Start `nightshift`, or the bare server of that name, and wait for it. Raises NotReady."""
+    port, data = free_port(), processes.directory / name
+    data.mkdir(exist_ok=True)
+    bare = ["lab.accept_bare", name]
+    module = ["nightshift", "serve"] if name == "nightshift" else bare
+    own = ["--port", str(port), "--data-dir", str(data)]
+    given = {
+        "NIGHTSHIFT_TOKEN": TOKEN,
+        "NIGHTSHIFT_LOG_LEVEL": "ERROR",
+        "DOCKER_HOSTS": f"bench={docker.replace('http', 'tcp', 1)}",
+        "DOCKER_SCOPE": "bench=on",
+        **settings,
+    }
+    command = [sys.executable, "-m", *module, *own]
+    pid = await processes.start(name, command, env=environment(**given))
+    server = Server(name, f"http://127.0.0.1:{port}", pid)
+    await until(partial(_answers, server.url), f"{name} did not start")
+    return server
+
+
+async def _run_incidents(world: World, server: Server) -> None:
+    """Crash twenty services; each is started again and takes its time to become healthy."""
+    for number in range(WELL):
+        world.add(Service(name=f"well-{number}", labels=SCOPE, health=False, port=None))
+    names = [f"slow-{number}" for number in range(RUNNING)]
+    for name in names:
+        world.add(Service(name=name, labels=SCOPE, health=True, port=None))
+        await world.break_(name, "crash")
+    bodies = iter([new_alert(number, name) for number, name in enumerate(names)])
+    await post_all(server.url, bodies, connections=1, token=TOKEN)
+
+    async def started() -> bool:
+        return sum(action.verb == "start" for action in world.actions) >= RUNNING
+
+    await until(started, f"{RUNNING} incidents did not come to run")
+
+
+async def _answers(url: str) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
+        try:
+            return (await http.get(f"{url}/ready", headers=_bearer())).is_success
+        except httpx.TransportError:
+            return False
+
+
+def _bearer() -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKEN}"}
+
+
+async def until(true: Callable[[], Awaitable[bool]], complaint: str) -> None:
+    """Wait until it is true. Raises NotReady."""
+    end = time.monotonic() + _READY_S
+    while not await true():
+        if time.monotonic() > end:
+            raise NotReady(f"{complaint} in {_READY_S:g} s")
+        await asyncio.sleep(0.1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK

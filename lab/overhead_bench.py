@@ -1,0 +1,175 @@
+"""Nightshift's own CPU for an incident, with an empty ledger and with a full one.
+
+Each incident is whole: a crash, the alert, evidence, the start, its proof, the message, what was
+learned. The daemon, Prometheus and the chat are stand-ins in this process and are not counted;
+there is no model. Not here: printing.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from domain.alert import Alert
+from domain.incident import Episode
+from lab.accept_bench import Server, cpu_seconds, new_alert, start, until
+from lab.load import post_all
+from lab.processes import Processes
+from lab.standins.docker import DockerStandin, running
+from lab.standins.prometheus import Prometheus
+from lab.standins.series import world_series
+from lab.standins.telegram import Telegram
+from lab.world import Service, World
+from memory.store import Store, open_store
+from nightshift.clock import SystemClock
+
+SCOPE = {"bench": "on"}
+AT_ONCE = 4
+BATCH = 500
+
+
+class Batch(BaseModel):
+    """Some incidents in a row; `before` is how many the ledger held when they began."""
+
+    before: int
+    incidents: int
+    cpu_ms_per_incident: float
+
+
+class OverheadReport(BaseModel):
+    """What `nightshift bench overhead --json` prints; `growth` is the last batch over the first."""
+
+    cpu_ms_per_incident: float
+    growth: float
+    batches: list[Batch]
+
+
+Tell = Callable[[str], None]
+
+
+async def measure(incidents: int, ledger: int, tell: Tell) -> OverheadReport:
+    """Half of the incidents on an empty ledger, half on one that holds `ledger` of them.
+
+    Raises NotReady when a server does not come up or an incident does not end.
+    """
+    half = max(1, incidents // 2)
+    with tempfile.TemporaryDirectory(prefix="nightshift-bench-") as folder:
+        data = Path(folder) / "nightshift"
+        tell(f"{half} incidents on an empty ledger")
+        first = await _batch(Path(folder), 0, half, tell)
+        await fill(data, ledger, tell)
+        tell(f"{half} incidents on {ledger}")
+        last = await _batch(Path(folder), ledger, half, tell)
+    return report([first, last])
+
+
+def report(batches: list[Batch]) -> OverheadReport:
+    """The worst batch, and how the last compares with the first."""
+    costs = [one.cpu_ms_per_incident for one in batches]
+    return OverheadReport(
+        cpu_ms_per_incident=max(costs), growth=round(costs[-1] / costs[0], 2), batches=batches
+    )
+
+
+async def _batch(folder: Path, before: int, incidents: int, tell: Tell) -> Batch:
+    async with served(folder) as (world, server, chat):
+        await _play(world, server, chat, f"warm-{before}", AT_ONCE)
+        spent, told = cpu_seconds(server.pid), 0
+        for first in range(0, incidents, AT_ONCE):
+            count = min(AT_ONCE, incidents - first)
+            await _play(world, server, chat, f"s{before}-{first}", count)
+            told += count
+            tell(f"{told} of {incidents} incidents, {before} in the ledger before")
+        cost = (cpu_seconds(server.pid) - spent) / incidents * 1000
+    return Batch(before=before, incidents=incidents, cpu_ms_per_incident=round(cost, 1))
+
+
+async def _play(world: World, server: Server, chat: Telegram, name: str, count: int) -> None:
+    """Let some services crash and be healed; they are gone afterwards."""
+    names = [f"{name}-{number}" for number in range(count)]
+    for one in names:
+        world.add(Service(name=one, labels=SCOPE, port=None))
+    await asyncio.sleep(0.5)
+    for one in names:
+        await world.break_(one, "crash")
+    bodies = iter([new_alert(number, one) for number, one in enumerate(names)])
+    await post_all(server.url, bodies, connections=1, token=server.token)
+
+    async def told() -> bool:
+        return all(_fixed(chat, one) for one in names)
+
+    await until(told, f"{name} was not healed")
+    for one in names:
+        world.remove(one)
+
+
+def _fixed(chat: Telegram, name: str) -> bool:
+    """Whether the message about it has come to its end."""
+    return any(f"{name} on" in message.text and "Fixed" in message.text for message in chat.chat)
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[tuple[World, Server, Telegram]]:
+    """The server over a simulated world, with a chat."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        world = World()
+        stack.push_async_callback(world.aclose)
+        docker = await enter(running(DockerStandin(world)))
+        prometheus = await enter(Prometheus(rules=[]))
+        prometheus.watch(world_series(world))
+        chat = await enter(Telegram())
+        processes = await enter(Processes(folder))
+        settings = {
+            "NIGHTSHIFT_STABLE_FOR_S": "0.5",
+            "NIGHTSHIFT_MAX_ACTIONS_PER_HOUR": "100000",
+            "NIGHTSHIFT_MAX_ACTIONS_AT_ONCE": str(AT_ONCE),
+            "NIGHTSHIFT_CHECK_EVERY_S": "0",
+            "PROMETHEUS_URL": prometheus.url,
+            "TELEGRAM_BOT_TOKEN": chat.token,
+            "TELEGRAM_CHAT_ID": chat.chat_id,
+            "TELEGRAM_BASE_URL": chat.base_url,
+        }
+        for number in range(2 * AT_ONCE):
+            world.add(Service(name=f"well-{number}", labels=SCOPE, health=False, port=None))
+        yield world, await start(processes, "nightshift", docker, settings), chat
+
+
+async def fill(data: Path, count: int, tell: Tell) -> None:
+    """Write finished incidents into a stopped server's ledger, told and worked off."""
+    async with open_store(data, clock=SystemClock()) as store:
+        for first in range(0, count, BATCH):
+            numbers = range(first, min(count, first + BATCH))
+            await asyncio.gather(*(_past(store, number) for number in numbers))
+            while job := await store.take():
+                await store.done(job)
+            tell(f"{numbers.stop} of {count} past incidents written")
+
+
+async def _past(store: Store, number: int) -> None:
+    when = datetime.now(UTC) - timedelta(hours=2, seconds=number)
+    name = f"past-{number}"
+    labels = {"alertname": "ContainerDown", "name": name, "severity": "critical"}
+    alert = Alert(fingerprint=name, status="firing", labels=labels, annotations={}, starts_at=when)
+    (incident,) = await store.accept([alert])
+    episode = Episode(
+        incident=incident,
+        alert_name="ContainerDown",
+        service=name,
+        kind="container",
+        cause="crashed",
+        severity="critical",
+        symptom=f"container down {name} container is down",
+        root_cause=f"{name} ended by itself",
+        remediation_taken="start",
+        outcome="resolved",
+        healed_by="start",
+        failed=[],
+        resolution_time=3.0,
+        at=when,
+    )
+    await store.finish(incident, "resolved", "it runs again", episode)

@@ -1,0 +1,40 @@
+"""`nightshift bench overhead`. Not here: how it is measured (lab/overhead_bench.py)."""
+
+from typing import Annotated
+
+import typer
+
+from nightshift.cli.bench.running import run
+from nightshift.cli.printing import AsJson, fail
+
+OUT_OF_REACH = 4
+
+
+def overhead(
+    incidents: Annotated[int, typer.Option(min=2, max=10000, help="How many are played.")] = 80,
+    ledger: Annotated[
+        int, typer.Option(min=0, max=1000000, help="How many the ledger holds for the second half.")
+    ] = 10000,
+    json: AsJson = False,
+) -> None:
+    """Own CPU for a whole incident, on an empty ledger and on a full one.
+
+    Stand-ins for Docker, Prometheus and Telegram, no model; only the server's process is counted.
+    """
+    from lab.overhead_bench import measure
+    from lab.processes import NotReady
+
+    try:
+        found = run(lambda tell: measure(incidents, ledger, tell), beginning="starting")
+    except NotReady as error:
+        fail(f"the lab could not measure: {error}")
+        raise typer.Exit(OUT_OF_REACH) from None
+    if json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    for batch in found.batches:
+        typer.echo(
+            f"{batch.incidents} incidents, {batch.before} before them:"
+            f" {batch.cpu_ms_per_incident:.1f} ms CPU each"
+        )
+    typer.echo(f"the last ones cost {found.growth:.2f} times the first")
