@@ -13,7 +13,9 @@ from functools import partial
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
 
 from domain.deps import Deps
 from domain.errors import NightshiftError, Permanent
@@ -43,6 +45,7 @@ class Runs:
         self._graph: CompiledStateGraph[IncidentState, Deps] = build().compile(checkpointer=saver)
         self._failures: dict[str, int] = {}
         self._stopping = asyncio.Event()
+        self._control = RunControl()
 
     async def work(self) -> None:
         """One worker: take a job, drive it, again; idle until something changes."""
@@ -60,8 +63,9 @@ class Runs:
                 await self._segment(job)
 
     def stop(self) -> None:
-        """Take no further job; running segments go on to their end."""
+        """Take no further job; running segments end after the node that runs now."""
         self._stopping.set()
+        self._control.request_drain("this process is shutting down")
 
     async def _idle(self, seen: int) -> None:
         seconds = IDLE_S
@@ -73,10 +77,17 @@ class Runs:
         await self._store.wait_change(seen, timeout=seconds)
 
     async def _segment(self, job: Job) -> None:
-        """Drive one job. The one place where any error is caught: a run must not end a worker."""
+        """Drive one job. The one place where any error is caught: a run must not end a worker.
+
+        A worker that is cancelled gives nothing back: what it sent may still take place, and who
+        takes the job over has to settle that first.
+        """
         try:
             await self.drive(job.incident)
             self._failures.pop(job.incident, None)
+        except GraphDrained:
+            await self._insist(job, partial(self._store.give_back, job))
+            return
         except Exception as error:  # noqa: BLE001  # the run boundary: recorded and tried again
             await self._failed(job, error)
         await self._insist(job, partial(self._store.done, job))
@@ -113,7 +124,10 @@ class Runs:
         await self._insist(job, again)
 
     async def drive(self, incident_id: str) -> None:
-        """Run this incident's graph from its last checkpoint to its end or its next wait."""
+        """Run this incident's graph from its last checkpoint to its end or its next wait.
+
+        Raises GraphDrained after the node that runs now, once `stop` was called.
+        """
         incident = await self._store.incident(incident_id)
         config = config_of(incident_id)
         if incident.status == "done":
@@ -126,6 +140,7 @@ class Runs:
                 context=self._deps,
                 durability="sync",
                 interrupt_after=LOOKS,
+                control=self._control,
             )
             snapshot = await self._graph.aget_state(config)
             wake = snapshot.values.get("wake_at")
