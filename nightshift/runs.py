@@ -24,6 +24,7 @@ from domain.state import GRAPH_VERSION, IncidentState
 from domain.store import Job
 from graph.build import build
 from memory.store import Store
+from nightshift.beginning import beginning
 
 log = structlog.get_logger(__name__)
 
@@ -152,17 +153,20 @@ class Runs:
             given = None
 
     async def _entry(self, incident: Incident, config: RunnableConfig) -> IncidentState | None:
-        """Where to begin: a fresh state, or None to go on from the checkpoint.
-
-        Rounds of evidence go on being counted: their ids are taken.
-        """
+        """What to begin with: a fresh state, or None to go on from the checkpoint."""
         snapshot = await self._graph.aget_state(config)
         version = snapshot.values.get("graph_version")
         if version == GRAPH_VERSION and snapshot.next:
             return None
         if snapshot.values:
             await self._saver.adelete_thread(incident.id)
-        return {**first_state(incident), "round": snapshot.values.get("round", 0)}
+        first = first_state(incident)
+        state, after = await beginning(self._store, incident, first, snapshot.values)
+        if after is None:
+            return state
+        log.info("attempt_under_way", incident=incident.id, after=after)
+        await self._graph.aupdate_state(config, state, as_node=after)
+        return None
 
 
 def config_of(incident: str) -> RunnableConfig:

@@ -87,10 +87,12 @@ async def _broke_in_runtime(state: IncidentState, deps: Deps) -> bool:
         one for one in state.get("evidence", []) if one.startswith(("container@", "guest_scene@"))
     ]
     seen = await deps.ledger.evidence(state["incident"], ids[-1:])
-    if seen and seen[0].kind == "guest_scene":
+    if not seen:
+        return False  # unknown: then a good runtime state alone proves nothing
+    if seen[0].kind == "guest_scene":
         guest = GuestScene.parse(seen[0].data).facts
         return not guest.running or short_of_memory(guest)
-    container = seen[0].data if seen else {}
+    container = seen[0].data
     return container.get("status") != "running" or container.get("health") == "unhealthy"
 
 
