@@ -9,6 +9,9 @@ import aiosqlite
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+CHECKPOINTS = "checkpoints.db"
+"""The file's name in the data directory."""
+
 
 def strict_serde() -> JsonPlusSerializer:
     """A serializer that revives nothing but plain values and LangGraph's own types.

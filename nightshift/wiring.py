@@ -21,7 +21,7 @@ from domain.ports import Clock
 from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
-from nightshift.checkpoints import open_checkpoints
+from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
 from nightshift.clock import SystemClock
 from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
@@ -62,7 +62,7 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         store = await stack.enter_async_context(
             open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
         )
-        saver = await stack.enter_async_context(open_checkpoints(data / "checkpoints.db"))
+        saver = await stack.enter_async_context(open_checkpoints(data / CHECKPOINTS))
         deps = await _deps(settings, stack, store, clock)
         service = Service(
             settings=settings,
