@@ -25,6 +25,7 @@ from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
 from nightshift.clock import SystemClock
 from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
+from nightshift.retention import keep_checkpoints
 from nightshift.runs import Runs
 from nightshift.service import Component, Service
 from nightshift.settings import Settings
@@ -75,7 +76,10 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         await service.look()
         if work:
             await store.recover()
-            service.start(_background(store, deps, notifiers, clock))
+            background = _background(store, deps, notifiers, clock)
+            if days := settings.nightshift_keep_checkpoints_days:
+                background["retention"] = keep_checkpoints(store, saver, clock, days=days)
+            service.start(background)
             stack.push_async_callback(service.stop)
         yield service
 
