@@ -85,7 +85,7 @@ def everything(connection: Connection) -> dict[str, list[Any]]:
     """Every row of every table, without the mark."""
     names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
     return {
-        name: connection.execute(text(f"SELECT * FROM {name}")).all()  # noqa: S608  # names of our tables
+        name: list(connection.execute(text(f"SELECT * FROM {name}")))  # noqa: S608  # names of our tables
         for (name,) in names.all()
         if name not in ("counters", "sqlite_sequence")
     }
