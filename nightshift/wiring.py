@@ -73,7 +73,6 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
             watch=Watch(deps.containers, store, clock),
             components=_components(store, deps),
         )
-        await service.look()
         if work:
             await store.recover()
             background = _background(store, deps, notifiers, clock)
@@ -81,6 +80,7 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
                 background["retention"] = keep_checkpoints(store, saver, clock, days=days)
             service.start(background)
             stack.push_async_callback(service.stop)
+        await service.look()  # last: what is unfinished does not wait for a dependency's silence
         yield service
 
 

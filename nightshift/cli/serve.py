@@ -64,9 +64,10 @@ async def _serve(settings: "Settings", listening: socket.socket) -> None:
     """Open the service, then answer until SIGINT or SIGTERM."""
     from uvicorn.importer import import_from_string
 
-    from nightshift.web.running import leave_within, server_for
+    from nightshift.web.running import leave_within, note_early_end, server_for
     from nightshift.wiring import open_service
 
+    told_to_end = note_early_end(LEAVE_S)
     async with open_service(settings) as service:
 
         @asynccontextmanager
@@ -81,6 +82,7 @@ async def _serve(settings: "Settings", listening: socket.socket) -> None:
         typer.echo(f"nightshift listens on http://{host}:{port}", err=True)
         application = import_from_string("server:create_app")(opened)
         server = server_for(application, drain_s=DRAIN_S, ending=ending)
+        server.should_exit = told_to_end()
         await server.serve(sockets=[listening])
 
 

@@ -46,6 +46,22 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
+def note_early_end(within_s: float) -> Callable[[], bool]:
+    """From now on a SIGTERM is only noted, until a server takes it over; whether there was one.
+
+    Work is taken up before the server answers: a process told to stop in between drains too, and
+    is gone `within_s` later.
+    """
+    noted: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        noted.append(number)
+        leave_within(within_s)
+
+    signal.signal(signal.SIGTERM, note)
+    return lambda: bool(noted)
+
+
 def leave_within(seconds: float) -> None:
     """End this process then, with exit code 0, whatever still holds it.
 
