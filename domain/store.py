@@ -40,6 +40,9 @@ class Inbox(Protocol):
     async def done(self, job: Job) -> None:
         """This segment ended; the job is gone."""
 
+    async def give_back(self, job: Job) -> None:
+        """This segment was cut short; the job can be taken again."""
+
     async def wake(self, incident: str, *, why: str, at: datetime) -> None:
         """Add a job due at that time."""
 

@@ -100,6 +100,12 @@ class Processes:
         _kill(process, with_signal)
         await process.wait()
 
+    async def end(self, name: str) -> int:
+        """Ask one child to end, as a service manager does, and return its exit code."""
+        process = self._running[name]
+        _kill(process, signal.SIGTERM)
+        return await process.wait()
+
     def ended(self, name: str) -> int | None:
         """Its exit code, or None while it runs."""
         return self._running[name].returncode

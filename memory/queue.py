@@ -55,6 +55,10 @@ class Queue(Part):
         """This segment ended; the job is gone."""
         await self.database.write(self._done, job)
 
+    async def give_back(self, job: Job) -> None:
+        """This segment was cut short; the job is the next to be taken, here or elsewhere."""
+        await self.database.write(self._give_back, job)
+
     async def wake(self, incident: str, *, why: str, at: datetime) -> None:
         """Add a job due at that time. Raises NotFound."""
         await self.database.write(self._wake, incident, why, at)

@@ -20,6 +20,7 @@ from memory.outbox import Drafts
 from memory.queue import Queue
 from memory.reading import Views
 from memory.reserve import Reservations
+from memory.retention import Retention
 
 
 class Store(
@@ -34,6 +35,7 @@ class Store(
     Views,
     Desired,
     Budget,
+    Retention,
 ):
     """The ports Ledger, Inbox, Outbox, Reading, DesiredState and Purse over one database."""
 

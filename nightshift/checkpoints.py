@@ -2,15 +2,30 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiosqlite
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from domain.errors import BadConfiguration
+from domain.errors import BadConfiguration, Transient
+
+CHECKPOINTS = "checkpoints.db"
+"""The file's name in the data directory."""
+
+
+PRAGMAS = (
+    "busy_timeout=5000",
+    "auto_vacuum=INCREMENTAL",  # before the first table: a new file can give space back
+    "journal_mode=WAL",
+    "synchronous=FULL",
+)
+SHRINK = "PRAGMA incremental_vacuum(4096); PRAGMA wal_checkpoint(TRUNCATE);"
+"""At most 16 MiB at a time go back to the disk: checkpoints wait meanwhile."""
 
 
 def strict_serde() -> JsonPlusSerializer:
@@ -30,7 +45,7 @@ async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
     """
     await asyncio.to_thread(_make_private, path)
     async with aiosqlite.connect(path) as connection:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+        for pragma in PRAGMAS:
             await connection.execute(f"PRAGMA {pragma}")
         saver = AsyncSqliteSaver(connection, serde=strict_serde())
         await saver.setup()
@@ -49,3 +64,38 @@ def _make_private(path: Path) -> None:
             f"the checkpoints {str(path)!r} cannot be written ({error.strerror}): "
             "set NIGHTSHIFT_DATA_DIR to a directory this user owns"
         ) from error
+
+
+async def forget(saver: BaseCheckpointSaver[str], incident: str) -> None:
+    """Delete all checkpoints of an incident's own thread. Raises Transient."""
+    try:
+        await saver.adelete_thread(incident)
+    except sqlite3.Error as error:
+        raise Transient(f"could not delete checkpoints: {error}") from error
+
+
+async def shrink(saver: BaseCheckpointSaver[str]) -> int:
+    """Give back to the disk what deleted checkpoints took; returns the bytes. Raises Transient.
+
+    A file of before this was possible keeps its size and fills its gaps first; a server's tables
+    are the server's business.
+    """
+    if not isinstance(saver, AsyncSqliteSaver):
+        return 0
+    try:
+        async with saver.lock:
+            before = await _pages(saver.conn)
+            await saver.conn.executescript(SHRINK)  # `execute` would free a single page
+            gone = before - await _pages(saver.conn)
+            return gone * await _number(saver.conn, "page_size")
+    except sqlite3.Error as error:
+        raise Transient(f"could not shrink the checkpoint file: {error}") from error
+
+
+async def _pages(connection: aiosqlite.Connection) -> int:
+    return await _number(connection, "page_count")
+
+
+async def _number(connection: aiosqlite.Connection, pragma: str) -> int:
+    (row,) = await connection.execute_fetchall(f"PRAGMA {pragma}")
+    return int(row[0])

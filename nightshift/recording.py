@@ -16,7 +16,7 @@ from domain.journal import Entry, Standing
 from domain.plain import Plain, Record
 from graph.build import build
 from memory.store import Store
-from nightshift.checkpoints import open_checkpoints
+from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
 from nightshift.runs import config_of
 
 LOOK_BACK = timedelta(hours=1)
@@ -94,7 +94,7 @@ def steps_of(history: list[StateSnapshot]) -> list[Step]:
 
 async def _history(data_dir: Path, incident: str) -> list[StateSnapshot]:
     """The incident's checkpoints, oldest first; none where there is no file of them."""
-    path = data_dir / "checkpoints.db"
+    path = data_dir / CHECKPOINTS
     async with AsyncExitStack() as stack:
         saver = await stack.enter_async_context(open_checkpoints(path))
         graph = build().compile(checkpointer=saver)

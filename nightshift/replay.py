@@ -151,7 +151,10 @@ def _values_before(recording: Recording, from_node: str) -> IncidentState:
         return {**first_state(recording.incident), "attempts": []}
     step = recording.before(from_node)
     if step is None:
-        raise NotFound(f"incident {recording.incident.id} has no checkpoint before {from_node!r}")
+        raise NotFound(
+            f"incident {recording.incident.id} has no checkpoint before {from_node!r}: it never "
+            "came so far, or is older than NIGHTSHIFT_KEEP_CHECKPOINTS_DAYS"
+        )
     return cast("IncidentState", step.values)
 
 

@@ -13,7 +13,9 @@ from functools import partial
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
 
 from domain.deps import Deps
 from domain.errors import NightshiftError, Permanent
@@ -22,6 +24,7 @@ from domain.state import GRAPH_VERSION, IncidentState
 from domain.store import Job
 from graph.build import build
 from memory.store import Store
+from nightshift.beginning import beginning
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +48,7 @@ class Runs:
         self._graph: CompiledStateGraph[IncidentState, Deps] = build().compile(checkpointer=saver)
         self._failures: dict[str, int] = {}
         self._stopping = asyncio.Event()
+        self._control = RunControl()
 
     async def work(self) -> None:
         """One worker: take a job, drive it, again; idle until something changes."""
@@ -63,8 +67,9 @@ class Runs:
                 await self._segment(job)
 
     def stop(self) -> None:
-        """Take no further job; running segments go on to their end."""
+        """Take no further job; running segments end after the node that runs now."""
         self._stopping.set()
+        self._control.request_drain("this process is shutting down")
 
     async def _give_way(self) -> None:
         """Accepting goes first: a segment begun in a rush would make every sender wait."""
@@ -83,10 +88,17 @@ class Runs:
         await self._store.wait_change(seen, timeout=seconds)
 
     async def _segment(self, job: Job) -> None:
-        """Drive one job. The one place where any error is caught: a run must not end a worker."""
+        """Drive one job. The one place where any error is caught: a run must not end a worker.
+
+        A worker that is cancelled gives nothing back: what it sent may still take place, and who
+        takes the job over has to settle that first.
+        """
         try:
             await self.drive(job.incident)
             self._failures.pop(job.incident, None)
+        except GraphDrained:
+            await self._insist(job, partial(self._store.give_back, job))
+            return
         except Exception as error:  # noqa: BLE001  # the run boundary: recorded and tried again
             await self._failed(job, error)
         await self._insist(job, partial(self._store.done, job))
@@ -123,7 +135,10 @@ class Runs:
         await self._insist(job, again)
 
     async def drive(self, incident_id: str) -> None:
-        """Run this incident's graph from its last checkpoint to its end or its next wait."""
+        """Run this incident's graph from its last checkpoint to its end or its next wait.
+
+        Raises GraphDrained after the node that runs now, once `stop` was called.
+        """
         incident = await self._store.incident(incident_id)
         config = config_of(incident_id)
         if incident.status == "done":
@@ -136,6 +151,7 @@ class Runs:
                 context=self._deps,
                 durability="sync",
                 interrupt_after=LOOKS,
+                control=self._control,
             )
             snapshot = await self._graph.aget_state(config)
             wake = snapshot.values.get("wake_at")
@@ -147,17 +163,20 @@ class Runs:
             given = None
 
     async def _entry(self, incident: Incident, config: RunnableConfig) -> IncidentState | None:
-        """Where to begin: a fresh state, or None to go on from the checkpoint.
-
-        Rounds of evidence go on being counted: their ids are taken.
-        """
+        """What to begin with: a fresh state, or None to go on from the checkpoint."""
         snapshot = await self._graph.aget_state(config)
         version = snapshot.values.get("graph_version")
         if version == GRAPH_VERSION and snapshot.next:
             return None
         if snapshot.values:
             await self._saver.adelete_thread(incident.id)
-        return {**first_state(incident), "round": snapshot.values.get("round", 0)}
+        first = first_state(incident)
+        state, after = await beginning(self._store, incident, first, snapshot.values)
+        if after is None:
+            return state
+        log.info("attempt_under_way", incident=incident.id, after=after)
+        await self._graph.aupdate_state(config, state, as_node=after)
+        return None
 
 
 def config_of(incident: str) -> RunnableConfig:

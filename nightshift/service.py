@@ -87,9 +87,13 @@ class Service:
         for name, task in background.items():
             self._begin(name, task)
 
-    async def stop(self) -> None:
-        """Take no more jobs, give running segments time to reach a checkpoint, end the rest."""
+    def drain(self) -> None:
+        """Take no more jobs; running segments end at their next checkpoint."""
         self._runs.stop()
+
+    async def stop(self) -> None:
+        """Drain, then end what is left: a node that takes longer runs again at the next start."""
+        self.drain()
         workers = [task for name, task in self._tasks.items() if name.startswith("worker-")]
         if workers:
             await asyncio.wait(workers, timeout=DRAIN_S)

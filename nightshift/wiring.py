@@ -21,10 +21,11 @@ from domain.ports import Clock
 from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
-from nightshift.checkpoints import open_checkpoints
+from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
 from nightshift.clock import SystemClock
 from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
+from nightshift.retention import keep_checkpoints
 from nightshift.runs import Runs
 from nightshift.service import Component, Service
 from nightshift.settings import Settings
@@ -62,7 +63,7 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         store = await stack.enter_async_context(
             open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
         )
-        saver = await stack.enter_async_context(open_checkpoints(data / "checkpoints.db"))
+        saver = await stack.enter_async_context(open_checkpoints(data / CHECKPOINTS))
         deps = await _deps(settings, stack, store, clock)
         service = Service(
             settings=settings,
@@ -72,11 +73,14 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
             watch=Watch(deps.containers, store, clock),
             components=_components(store, deps),
         )
-        await service.look()
         if work:
             await store.recover()
-            service.start(_background(store, deps, notifiers, clock))
+            background = _background(store, deps, notifiers, clock)
+            if days := settings.nightshift_keep_checkpoints_days:
+                background["retention"] = keep_checkpoints(store, saver, clock, days=days)
+            service.start(background)
             stack.push_async_callback(service.stop)
+        await service.look()  # last: what is unfinished does not wait for a dependency's silence
         yield service
 
 

@@ -16,6 +16,7 @@ from domain.remedy import Remedy
 from domain.state import IncidentState
 from nodes.case import case_of
 from nodes.reach import act, inspect
+from nodes.rest import rest
 from nodes.story import tell
 from policy import guard
 from policy.settle import still_fits, took_place
@@ -39,10 +40,10 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     if thread == state["incident"]:
         entries = await deps.ledger.entries(thread, number)
         crashed = bool(entries)
-        word = Allowed() if crashed else await _reserve(state, deps, remedy, number)
+        word = Allowed() if crashed else await _reserve(state, runtime, remedy, number)
         entries = entries or await deps.ledger.entries(thread, number)
     if isinstance(word, Allowed):
-        result, detail = await _carry_out(state["incident"], deps, entries, crashed=crashed)
+        result, detail = await _carry_out(runtime, entries, crashed=crashed)
     else:
         result, detail = "refused", word.reason
     attempt = Attempt(
@@ -62,9 +63,11 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     return {"attempts": attempts, "decision": word.plain(), "deadline": None, "wake_at": None}
 
 
-async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int) -> Word:
+async def _reserve(
+    state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, number: int
+) -> Word:
     """Claim all that it touches, then policy's word and the intents in one transaction."""
-    incident = state["incident"]
+    deps, incident = runtime.context, state["incident"]
     claim = await deps.ledger.claim(incident, sorted({remedy.target.key, *remedy.touches}))
     if isinstance(claim, HeldBy):
         return Refused(rule="claim", reason=f"another incident is at work on {claim.target_key}")
@@ -84,7 +87,7 @@ async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int
     recovered = _recovered(intents, case.by_key)
     if recovered:
         return Refused(rule="changed", reason=f"{recovered} recovered by itself meanwhile")
-    return await _in_turn(deps, intents, case)
+    return await _in_turn(runtime, intents, case)
 
 
 def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:
@@ -94,13 +97,14 @@ def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:
     return ", ".join(one.target.name for one in seen if was_well.get(one.target.id) is False)
 
 
-async def _in_turn(deps: Deps, intents: list[Intent], case: guard.Case) -> Word:
+async def _in_turn(runtime: Runtime[Deps], intents: list[Intent], case: guard.Case) -> Word:
     """Reserve; where too much is under way at once, wait for a turn instead of giving up."""
+    deps = runtime.context
     word: Word = await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
     for _ in range(TURNS):
         if not (isinstance(word, Refused) and word.rule == "at_once"):
             break
-        await deps.clock.sleep(TURN_S)
+        await rest(runtime, TURN_S)
         word = await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
     return word
 
@@ -128,17 +132,18 @@ async def _intents(
 
 
 async def _carry_out(
-    incident: str, deps: Deps, entries: list[Entry], *, crashed: bool
+    runtime: Runtime[Deps], entries: list[Entry], *, crashed: bool
 ) -> tuple[Result, str]:
     """Each effect in order; the first that is not done ends the attempt."""
+    deps = runtime.context
     details: list[str] = []
     for entry in entries:
         result = entry.result
         if result is None:
-            result = await _once(deps, entry.intent, crashed=crashed)
+            result = await _once(runtime, entry.intent, crashed=crashed)
             await deps.ledger.conclude(entry.intent.key, result)
             said = f"{entry.intent.effect.verb} {entry.intent.effect.target.name}: {result.detail}"
-            await tell(deps, incident, "effect", said, result.plain())
+            await tell(deps, entry.intent.incident, "effect", said, result.plain())
         details.append(result.detail)
         if result.result != "done":
             partly = result.result == "refused" and len(details) > 1
@@ -146,10 +151,11 @@ async def _carry_out(
     return "done", "; ".join(details) or "nothing to change"
 
 
-async def _once(deps: Deps, intent: Intent, *, crashed: bool) -> EffectResult:
+async def _once(runtime: Runtime[Deps], intent: Intent, *, crashed: bool) -> EffectResult:
     """Do it if it has not been done and still fits; after a crash, settle first."""
+    deps = runtime.context
     if crashed:
-        await _settle(deps, intent.at)
+        await _settle(runtime, intent.at)
     try:
         now = await inspect(deps, intent.effect.target)
     except NightshiftError as error:
@@ -162,7 +168,7 @@ async def _once(deps: Deps, intent: Intent, *, crashed: bool) -> EffectResult:
         reason = await _withdrawn(deps, intent)
     if reason:
         return _result(deps, "refused", reason)
-    return await _act(deps, intent)
+    return await _act(runtime, intent)
 
 
 async def _withdrawn(deps: Deps, intent: Intent) -> str:
@@ -178,19 +184,21 @@ async def _withdrawn(deps: Deps, intent: Intent) -> str:
     return "" if standing.holds_claim else "another run holds the target's claim now"
 
 
-async def _act(deps: Deps, intent: Intent) -> EffectResult:
+async def _act(runtime: Runtime[Deps], intent: Intent) -> EffectResult:
+    deps = runtime.context
     try:
         done = await act(deps, intent.effect)
     except Permanent as error:
         return _result(deps, "failed", str(error))
     except Transient as error:
-        return await _look_for(deps, intent, str(error))
+        return await _look_for(runtime, intent, str(error))
     return _result(deps, "done", done.detail)
 
 
-async def _look_for(deps: Deps, intent: Intent, error: str) -> EffectResult:
+async def _look_for(runtime: Runtime[Deps], intent: Intent, error: str) -> EffectResult:
     """The call was sent and nobody answered: look whether it took place; never send it again."""
-    await _settle(deps, intent.at)
+    deps = runtime.context
+    await _settle(runtime, intent.at)
     try:
         now = await inspect(deps, intent.effect.target)
     except NightshiftError as blind:
@@ -200,10 +208,11 @@ async def _look_for(deps: Deps, intent: Intent, error: str) -> EffectResult:
     return _result(deps, "unknown", f"sent, not answered and not visible: {error}")
 
 
-async def _settle(deps: Deps, since: datetime) -> None:
+async def _settle(runtime: Runtime[Deps], since: datetime) -> None:
     """Wait until a call sent then must have ended, one way or the other."""
+    deps = runtime.context
     end = since + timedelta(seconds=deps.limits.settle_s)
-    await deps.clock.sleep(max(0.0, (end - deps.clock.now()).total_seconds()))
+    await rest(runtime, (end - deps.clock.now()).total_seconds())
 
 
 def _result(deps: Deps, result: Result, detail: str, *, settled: bool = False) -> EffectResult:

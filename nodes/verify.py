@@ -41,7 +41,7 @@ async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     if attempt.result == "refused":
         return await _after_refusal(state, deps, attempt)
     deadline = await _deadline(state, deps, attempt)
-    verdict = await _watch(state, deps, attempt, deadline)
+    verdict = await _watch(state, runtime, attempt, deadline)
     if verdict.state == "pending":
         wake = (deps.clock.now() + NEXT_LOOK).isoformat()
         return {"verdict": verdict.plain(), "wake_at": wake, "deadline": deadline.isoformat()}
@@ -62,7 +62,11 @@ async def _deadline(state: IncidentState, deps: Deps, attempt: Attempt) -> datet
     return attempt.finished_at + timedelta(seconds=patience)
 
 
-async def _watch(state: IncidentState, deps: Deps, attempt: Attempt, deadline: datetime) -> Verdict:
+async def _watch(
+    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt, deadline: datetime
+) -> Verdict:
+    """Look until the verdict stands, or this process has other things to do."""
+    deps = runtime.context
     acted = Acted(
         alert=Alert.parse(state["alert"]),
         remedy=Remedy.parse(state["remedy"] or {}),
@@ -72,7 +76,7 @@ async def _watch(state: IncidentState, deps: Deps, attempt: Attempt, deadline: d
     )
     hold = deps.clock.now() + timedelta(seconds=deps.limits.verify_hold_s)
     verdict = await look(deps, acted, deadline=deadline)
-    while verdict.state == "pending" and deps.clock.now() < hold:
+    while verdict.state == "pending" and deps.clock.now() < hold and not runtime.drain_requested:
         await deps.clock.sleep(deps.limits.verify_poll_s)
         verdict = await look(deps, acted, deadline=deadline)
     return verdict
@@ -83,10 +87,12 @@ async def _broke_in_runtime(state: IncidentState, deps: Deps) -> bool:
         one for one in state.get("evidence", []) if one.startswith(("container@", "guest_scene@"))
     ]
     seen = await deps.ledger.evidence(state["incident"], ids[-1:])
-    if seen and seen[0].kind == "guest_scene":
+    if not seen:
+        return False  # unknown: then a good runtime state alone proves nothing
+    if seen[0].kind == "guest_scene":
         guest = GuestScene.parse(seen[0].data).facts
         return not guest.running or short_of_memory(guest)
-    container = seen[0].data if seen else {}
+    container = seen[0].data
     return container.get("status") != "running" or container.get("health") == "unhealthy"
 
 

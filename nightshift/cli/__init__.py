@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperGroup
 
 from domain.errors import BadConfiguration, NightshiftError, NotStored, Transient
-from nightshift.cli import bench, demo, doctor, incidents, memory, serve, studio, switch
+from nightshift.cli import (
+    archive,
+    bench,
+    demo,
+    doctor,
+    incidents,
+    memory,
+    serve,
+    studio,
+    switch,
+)
 from nightshift.cli.printing import fail
 
 FAILED, USAGE, MISCONFIGURED, OUT_OF_REACH = 1, 2, 3, 4
@@ -90,6 +100,8 @@ app.add_typer(bench.app, name="bench")
 app.command(epilog=studio.EXAMPLES)(studio.studio)
 app.command(epilog=switch.EXAMPLES)(switch.pause)
 app.command()(switch.resume)
+app.command(epilog=archive.BACKUP_EXAMPLES)(archive.backup)
+app.command(epilog=archive.RESTORE_EXAMPLES)(archive.restore)
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)

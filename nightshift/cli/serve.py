@@ -24,6 +24,8 @@ M_ARENA_MAX = -8
 """glibc's name for the number of heaps (malloc.h)."""
 DRAIN_S = 5
 """How long open requests and live streams may hold a shutdown."""
+LEAVE_S = 28.0
+"""When the process is gone at the latest: service managers kill after 30 s or more."""
 
 
 def serve(
@@ -79,19 +81,26 @@ async def _serve(settings: "Settings", listening: socket.socket) -> None:
     """Open the service, then answer until SIGINT or SIGTERM."""
     from uvicorn.importer import import_from_string
 
-    from nightshift.web.running import server_for
+    from nightshift.web.running import leave_within, note_early_end, server_for
     from nightshift.wiring import open_service
 
+    told_to_end = note_early_end(LEAVE_S)
     async with open_service(settings) as service:
 
         @asynccontextmanager
         async def opened() -> AsyncIterator["Service"]:
             yield service
 
+        def ending() -> None:
+            leave_within(LEAVE_S)
+            service.drain()
+
         host, port = listening.getsockname()[:2]
         typer.echo(f"nightshift listens on http://{host}:{port}", err=True)
         application = import_from_string("server:create_app")(opened)
-        await server_for(application, drain_s=DRAIN_S).serve(sockets=[listening])
+        server = server_for(application, drain_s=DRAIN_S, ending=ending)
+        server.should_exit = told_to_end()
+        await server.serve(sockets=[listening])
 
 
 def _tell(settings: "Settings") -> None:

@@ -20,6 +20,7 @@ RECORDED = "recorded"
 INPUT, START = "__input__", "__start__"
 """Whom LangGraph lets a thread's first state come from, and who hands it to the first node."""
 TIMEOUT_S = 30.0
+GONE = "there are none yet, or they are older than NIGHTSHIFT_KEEP_CHECKPOINTS_DAYS"
 
 
 class Copied(Record):
@@ -38,7 +39,7 @@ async def copy_in(recording: Recording, url: str, settings: Settings) -> Copied:
     """
     incident = recording.incident
     if not recording.steps:
-        raise NotFound(f"incident {incident.id} has no checkpoints yet")
+        raise NotFound(f"incident {incident.id} has no checkpoints: {GONE}")
     with _told(url):
         async with _ours(url, settings) as client:
             body = recording.model_dump_json()

@@ -53,6 +53,9 @@ class ListBooks:
     async def done(self, job: Job) -> None:
         raise NotImplementedError
 
+    async def give_back(self, job: Job) -> None:
+        raise NotImplementedError
+
     async def wake(self, incident: str, *, why: str, at: datetime) -> None:
         raise NotImplementedError
 

@@ -23,6 +23,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "NIGHTSHIFT_RUNBOOKS": ("/etc/runbooks", Path("/etc/runbooks")),
     "NIGHTSHIFT_WORKERS": ("3", 3),
     "NIGHTSHIFT_CHECK_EVERY_S": ("0", 0.0),
+    "NIGHTSHIFT_KEEP_CHECKPOINTS_DAYS": ("2", 2.0),
     "NIGHTSHIFT_LOG_LEVEL": ("DEBUG", "DEBUG"),
     "NIGHTSHIFT_LOG_JSON": ("true", True),
     "NIGHTSHIFT_MAX_ATTEMPTS": ("2", 2),

@@ -2,7 +2,7 @@
 
 import typer
 
-from nightshift.cli.bench import accept, model, overhead, reflex
+from nightshift.cli.bench import accept, model, overhead, reflex, resume
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,3 +13,4 @@ app.command()(reflex.reflex)
 app.command()(model.model)
 app.command()(accept.accept)
 app.command()(overhead.overhead)
+app.command()(resume.resume)

@@ -4,10 +4,8 @@ from typing import Annotated
 
 import typer
 
-from nightshift.cli.bench.running import run
+from nightshift.cli.bench.running import OUT_OF_REACH, run
 from nightshift.cli.printing import AsJson, fail
-
-OUT_OF_REACH = 4
 
 
 def overhead(

@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightshift.cli.bench.running import run
+from nightshift.cli.bench.running import OUT_OF_REACH, run
 from nightshift.cli.printing import AsJson, fail
 
 if TYPE_CHECKING:
     from lab.reflex import ReflexReport
-
-OUT_OF_REACH = 4
 
 
 def reflex(

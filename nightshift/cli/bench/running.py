@@ -7,7 +7,7 @@ from typing import TypeVar
 import typer
 from rich.console import Console
 
-TERMINATED = 143
+OUT_OF_REACH, TERMINATED = 4, 143
 T = TypeVar("T")
 Tell = Callable[[str], None]
 

@@ -3,9 +3,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from lab import model_bench, reflex, stack
+from lab import model_bench, reflex, resume, stack
 from lab.model_bench import ModelReport, Row
 from lab.reflex import ReflexReport, report
+from lab.resume import ResumeReport, Start
 from nightshift.cli.bench import app
 
 
@@ -50,3 +51,23 @@ def test_the_model_bench_prints_what_an_incident_costs(monkeypatch: pytest.Monke
 
     assert (found["calls"], found["prompt_tokens"], found["dollars_per_100"]) == (1, 800, 0.015)
     assert "at most 1 calls and 800 prompt tokens an incident; $0.0150" in table
+
+
+def test_the_resume_bench_prints_both_spreads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The JSON has starts, incidents and both spreads; the page a line each."""
+
+    async def measured(starts: int, incidents: int, _: object) -> ResumeReport:
+        return resume.report([Start(first=1.5, last=30.0)] * starts, incidents)
+
+    monkeypatch.setattr(resume, "measure", measured)
+    words = ["resume", "--starts", "3", "--incidents", "50"]
+    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    page = CliRunner().invoke(app, words).stdout
+
+    assert found == {
+        "starts": 3,
+        "incidents": 50,
+        "first_resumed_s": {"median": 1.5, "p95": 1.5},
+        "all_progressed_s": {"median": 30.0, "p95": 30.0},
+    }
+    assert "3 starts on 50 unfinished incidents" in page

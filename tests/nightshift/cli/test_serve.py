@@ -22,10 +22,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
     settings = {"PYTHONPATH": str(ROOT), "DOCKER_HOSTS": "gone=tcp://127.0.0.1:9", "PATH": ""}
 
-    def begin(*words: str) -> "subprocess.Popen[str]":
+    def begin(*words: str, **more: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "nightshift", "serve", *words]
         process = subprocess.Popen(
-            command, cwd=tmp_path, env=settings, stderr=subprocess.PIPE, text=True
+            command, cwd=tmp_path, env=settings | more, stderr=subprocess.PIPE, text=True
         )
         running.append(process)
         return process
@@ -91,3 +91,15 @@ def test_beyond_this_machine_a_token_is_shown_once(start: Start, tmp_path: Path)
 
     assert token in "".join(shown)
     assert (bare.status_code, known.status_code) == (401, 200)
+
+
+def test_told_to_end_while_it_starts(start: Start, tmp_path: Path) -> None:
+    """A daemon that takes the connection and says nothing holds the start up: it ends with 0."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        process = start("--port", "0", DOCKER_HOSTS=f"mute=tcp://127.0.0.1:{port}")
+        called, _ = silent.accept()
+        process.send_signal(signal.SIGTERM)
+
+        with called:
+            assert process.wait(timeout=30) == 0
