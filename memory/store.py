@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection, update
+
 from domain.ports import Clock
 from memory.approvals import Approvals
 from memory.backup import copy_store
@@ -20,6 +22,7 @@ from memory.outbox import Drafts
 from memory.queue import Queue
 from memory.reading import Views
 from memory.reserve import Reservations
+from memory.tables import counters
 
 
 class Store(
@@ -50,12 +53,23 @@ class Store(
         """
         return await self.database.changes.wait(after, timeout)
 
+    async def prove_writable(self) -> None:
+        """Write one page that changes nothing: reading goes on where a disk is full.
+
+        Raises Transient.
+        """
+        await self.database.write_quietly(_touch)
+
     async def backup(self, to: Path) -> None:
         """Copy one consistent state to a new file while work goes on.
 
         Raises Conflict (there is something at `to`), Transient.
         """
         await asyncio.to_thread(copy_store, self.database.path, to)
+
+
+def _touch(connection: Connection) -> None:
+    connection.execute(update(counters).values(value=counters.c.value))
 
 
 @asynccontextmanager
