@@ -1,6 +1,6 @@
 """heal: one remedy, journalled before it is done, done once, and looked for after a crash."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -201,9 +201,12 @@ async def _look_for(deps: Deps, intent: Intent, error: str) -> EffectResult:
 
 
 async def _settle(deps: Deps, since: datetime) -> None:
-    """Wait until a call sent then must have ended, one way or the other."""
-    end = since + timedelta(seconds=deps.limits.settle_s)
-    await deps.clock.sleep(max(0.0, (end - deps.clock.now()).total_seconds()))
+    """Wait until a call sent then must have ended, one way or the other.
+
+    A clock put back meanwhile makes it wait the whole time once more, and never longer.
+    """
+    passed = max(0.0, (deps.clock.now() - since).total_seconds())
+    await deps.clock.sleep(max(0.0, deps.limits.settle_s - passed))
 
 
 def _result(deps: Deps, result: Result, detail: str, *, settled: bool = False) -> EffectResult:
