@@ -11,6 +11,10 @@ def degraded_words(timeline: Sequence[Event]) -> str:
     recall = next((event for event in reversed(timeline) if event.kind == "history"), None)
     told = look.data.get("degraded") if look else None
     silent = told if isinstance(told, dict) else {}
-    words = [f"{name} {why}" for name, why in silent.items()]
+    words = [_word(name, str(why)) for name, why in silent.items()]
     lacking = recall.data.get("degraded") if recall else None
     return "; ".join([*words, *([str(lacking)] if lacking else [])])
+
+
+def _word(name: str, why: str) -> str:
+    return why if why.startswith(name) else f"{name}: {why}"

@@ -27,13 +27,17 @@ STAYS_UP_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Acted:
-    """What was done, and what verification may take for granted. `latest` ends a start period."""
+    """What was done, and what verification may take for granted. `latest` ends a start period.
+
+    `ended` is when the act was over: never later than now, though the clock was put back since.
+    """
 
     alert: Alert
     remedy: Remedy
     attempt: Attempt
     broke_in_runtime: bool
     latest: datetime
+    ended: datetime
 
     @property
     def touched(self) -> list[Target]:
@@ -121,9 +125,9 @@ def _steady(facts: ContainerFacts, acted: Acted, now: datetime, stable: timedelt
     if since is None:
         return False
     if since > now + AHEAD:
-        since = acted.attempt.finished_at
+        since = acted.ended
     elif acted.starts(facts):
-        since = max(since, acted.attempt.started_at)
+        since = max(since, min(acted.attempt.started_at, acted.ended))
     return now - since >= stable
 
 
@@ -146,7 +150,7 @@ async def _probe(deps: Deps, acted: Acted, facts: Facts | None) -> Signal:
     if probe.state == "absent":
         return inside
     now, at = deps.clock.now(), probe.at
-    if at is not None and not acted.attempt.finished_at < at <= now + AHEAD:
+    if at is not None and not acted.ended < at <= now + AHEAD:
         when = "since the act" if at <= now else "but one dated in the future"
         detail = f"no outside probe {when} ({probe.detail})"
         return Signal(name="probe", state="unknown", detail=detail, query=probe.query)
@@ -182,7 +186,7 @@ async def _expression(deps: Deps, acted: Acted) -> tuple[Signal, bool]:
     except (TimeoutError, NightshiftError) as error:
         detail = f"Prometheus: {error or 'no answer in time'}"
         return Signal(name="expression", state="unknown", detail=detail), False
-    sight = acted.attempt.finished_at + timedelta(seconds=found.range_s)
+    sight = acted.ended + timedelta(seconds=found.range_s)
     vetoes = deps.clock.now() > sight
     if found.state == "firing":
         state = "bad" if vetoes else "unknown"

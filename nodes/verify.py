@@ -73,14 +73,15 @@ async def _patience(deps: Deps, attempt: Attempt) -> timedelta:
 
 
 async def _watch(state: IncidentState, deps: Deps, attempt: Attempt, deadline: datetime) -> Verdict:
+    now = deps.clock.now()
     acted = Acted(
         alert=Alert.parse(state["alert"]),
         remedy=Remedy.parse(state["remedy"] or {}),
         attempt=attempt,
         broke_in_runtime=await _broke_in_runtime(state, deps),
         latest=deadline + START_PERIOD,
+        ended=min(attempt.finished_at, now),
     )
-    now = deps.clock.now()
     hold = now + timedelta(seconds=deps.limits.verify_hold_s)
     if deadline <= now:  # it went by with nobody looking: a clock put forward, or a standstill
         deadline = hold

@@ -20,11 +20,13 @@ def test_nothing_is_said_where_nothing_is_amiss() -> None:
 def test_silent_systems_and_memory_are_named() -> None:
     """Each with its reason."""
     story = [
-        event("evidence", degraded={"Prometheus": "refused (probe)"}),
+        event("evidence", degraded={"Docker": "slow", "Prometheus": "Prometheus is away"}),
         event("history", similar=0, degraded="memory is out of order: time-out"),
     ]
 
-    assert degraded_words(story) == ("Prometheus refused (probe); memory is out of order: time-out")
+    assert degraded_words(story) == (
+        "Docker: slow; Prometheus is away; memory is out of order: time-out"
+    )
 
 
 def test_what_is_back_is_not_degraded() -> None:
