@@ -88,6 +88,24 @@ async def test_a_jump_while_it_is_verified(service: Service, jump: float) -> Non
     assert took < 60
 
 
+async def test_a_clock_put_back_gives_no_more_patience(service: Service) -> None:
+    """What does not come up is given up after the usual time, not an hour later."""
+    world = service.world
+    world.limit(verify_hold_s=5.0, max_attempts=1)
+    world.containers.crash("web")
+    world.containers.fate("web", stays_unhealthy)
+    incident = await service.alert()
+    job = await world.store.take()
+    assert job
+    await service.runs.drive(job.incident)
+    await world.store.done(job)
+    world.clock.put(-HOUR)
+    row, took = await passed(service, 0, incident)
+
+    assert row.outcome == "escalated"
+    assert took < 120
+
+
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 async def test_a_jump_before_a_lost_answer_settles(service: Service, jump: float) -> None:
     """Sent, not answered, and then the clock is set: looked for, never sent again."""
