@@ -2,6 +2,7 @@
 
 NightshiftError
 ├── Transient            it may work later; the effect of a call is unknown
+│   └── Unanswered       it was sent, so it may well have been done
 ├── Permanent            it will not work by itself
 │   ├── NotFound         the thing asked for is not there
 │   ├── Conflict         the thing is there, but not in a state that allows this
@@ -25,6 +26,10 @@ class Transient(NightshiftError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Unanswered(Transient):
+    """What was asked was sent, and no answer came: it may well have been done."""
 
 
 class Permanent(NightshiftError):

@@ -17,7 +17,8 @@ from nodes.notify import notify
 from nodes.retrieve_history import retrieve_history
 from nodes.verify import verify
 
-NODE_TIMEOUT_S = 60.0
+NODE_TIMEOUT_S = 120.0
+"""Longer than the slowest honest node: verify's hold, then a whole round of silent sources."""
 HEAL_TIMEOUT_S = 300.0
 RETRY = RetryPolicy(max_attempts=3, initial_interval=0.2, retry_on=Transient)
 NO_RETRY = RetryPolicy(max_attempts=1)

@@ -8,7 +8,8 @@ from domain.facts import ContainerFacts
 
 @dataclass(kw_only=True)
 class Kept:
-    """Facts written last, by target key; when events were last swept."""
+    """Facts written last, by target key; when events were last swept; the latest time seen."""
 
     well: dict[str, ContainerFacts] = field(default_factory=dict)
     swept_at: datetime | None = None
+    latest: datetime | None = None

@@ -10,6 +10,7 @@ from domain.store import Job
 from memory.columns import Instant
 from memory.jobs import add_jobs, set_open, set_waiting, settle
 from memory.part import Part
+from memory.setback import last_event_time, mind_the_clock
 from memory.tables import incidents, jobs
 from memory.timeline import status_of
 
@@ -82,6 +83,7 @@ class Queue(Part):
 
     def _take(self, connection: Connection) -> Job | None:
         now = self.clock.now()
+        mind_the_clock(connection, self, now=now)
         row = connection.execute(_NEXT, {"tenant": self.tenant, "now": now}).mappings().first()
         if row is None:
             return None
@@ -121,6 +123,8 @@ class Queue(Part):
             ~folded,
         )
         now = self.clock.now()
+        self.kept.latest = last_event_time(connection, self)
+        mind_the_clock(connection, self, now=now)
         add_jobs(connection, self, list(connection.scalars(idle)), why="resume", at=now)
         return connection.scalar(select(func.count()).select_from(jobs).where(mine)) or 0
 

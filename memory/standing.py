@@ -72,7 +72,7 @@ def _recent(
     connection: Connection, part: Part, question: Question, *, since: datetime
 ) -> list[PastAttempt]:
     rows = connection.execute(
-        select(attempts, _came_back().label("came_back"))
+        select(attempts, _came_back(question, part.clock.now()).label("came_back"))
         .where(
             attempts.c.tenant == part.tenant,
             attempts.c.target_key.in_(question.keys),
@@ -131,8 +131,11 @@ def _not_this(
     return or_(incident != question.incident, number != question.attempt)
 
 
-def _came_back() -> ColumnElement[bool]:
-    """It healed, its incident was closed as resolved, and the target soon had another one."""
+def _came_back(question: Question, now: datetime) -> ColumnElement[bool]:
+    """It healed, its incident was closed as resolved, and the target soon had another one.
+
+    Where the clock was put back, the incident that asks is that other one, whatever its date.
+    """
     first, later = incidents.alias("first"), incidents.alias("later")
     closed = type_coerce(first.c.closed_at, BigInteger)
     opened = type_coerce(later.c.opened_at, BigInteger)
@@ -145,8 +148,10 @@ def _came_back() -> ColumnElement[bool]:
             later.c.tenant == attempts.c.tenant,
             later.c.target_key == attempts.c.target_key,
             later.c.id != first.c.id,
-            opened >= closed,
-            opened <= closed + CAME_BACK // MICROSECOND,
+            or_(
+                and_(opened >= closed, opened <= closed + CAME_BACK // MICROSECOND),
+                and_(later.c.id == question.incident, first.c.closed_at > now),
+            ),
             or_(later.c.outcome.is_(None), later.c.outcome.not_in(("self_resolved", "folded"))),
         )
         .correlate(attempts),

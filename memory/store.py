@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from domain.ports import Clock
 from memory.approvals import Approvals
 from memory.backup import copy_store
 from memory.budget import Budget
 from memory.claims import Claims
+from memory.database import insert_into
 from memory.desired import Desired
 from memory.inbox import Arrivals
 from memory.journal import Journal
@@ -21,6 +24,7 @@ from memory.queue import Queue
 from memory.reading import Views
 from memory.reserve import Reservations
 from memory.retention import Retention
+from memory.tables import counters
 
 
 class Store(
@@ -52,12 +56,26 @@ class Store(
         """
         return await self.database.changes.wait(after, timeout)
 
+    async def prove_writable(self) -> None:
+        """Write one page for the proof of it: reading goes on where a disk is full.
+
+        Raises Transient.
+        """
+        await self.database.write_quietly(_touch)
+
     async def backup(self, to: Path) -> None:
         """Copy one consistent state to a new file while work goes on.
 
         Raises Conflict (there is something at `to`), Transient.
         """
         await asyncio.to_thread(copy_store, self.database.path, to)
+
+
+def _touch(connection: Connection) -> None:
+    """The value has to change: SQLite writes no page whose content stays the same."""
+    row = insert_into(connection.dialect.name, counters).values(name="proofs", value=1)
+    again = {"value": counters.c.value + 1}
+    connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=again))
 
 
 @asynccontextmanager

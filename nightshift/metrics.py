@@ -1,6 +1,7 @@
 """Nightshift's own metrics for Prometheus, in a registry of their own. Not here: the route."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -8,6 +9,15 @@ from prometheus_client.registry import Collector
 
 from domain.alert import Alert
 from domain.store import Spending, Stats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """How the service is now: `components` say `ok` or a reason, `maybe_doubled` by channel."""
+
+    ready: bool
+    components: Mapping[str, str]
+    maybe_doubled: Mapping[str, int] = field(default_factory=dict)
 
 
 class Meters:
@@ -37,11 +47,34 @@ class Meters:
         """One delivery, or one alert of it, was not taken."""
         self._refused.labels(reason).inc()
 
-    def exposition(self, stats: Stats) -> bytes:
-        """All of it in Prometheus' text format."""
-        ledger = CollectorRegistry()
-        ledger.register(_FromLedger(stats))
-        return generate_latest(self.registry) + generate_latest(ledger)
+    def exposition(self, stats: Stats | None, live: Live | None = None) -> bytes:
+        """All of it in Prometheus' text format; without `stats` where the ledger is silent."""
+        once = CollectorRegistry()
+        if stats is not None:
+            once.register(_FromLedger(stats))
+        if live is not None:
+            once.register(_OfNow(live))
+        return generate_latest(self.registry) + generate_latest(once)
+
+
+class _OfNow(Collector):
+    """What the service knows of itself and of what it stands on."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+
+    def collect(self) -> Iterable[Metric]:
+        """Readiness, degraded components, and messages that may stand twice."""
+        live = self.live
+        degraded = {name: int(word != "ok") for name, word in live.components.items()}
+        yield _gauge("ready", "1 while alerts can be taken and worked on.", {"": int(live.ready)})
+        yield _gauge("degraded", "1 while this component is not well.", degraded, "component")
+        yield _counter(
+            "messages_maybe_doubled",
+            "Messages sent again after a send that nobody answered.",
+            "channel",
+            live.maybe_doubled,
+        )
 
 
 class _FromLedger(Collector):

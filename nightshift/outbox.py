@@ -1,7 +1,8 @@
 """Bringing a channel's messages up to date with the ledger. Not here: wording, or the channel.
 
 At least once: a crash between a delivery and its record delivers again, and an edit that
-changes nothing is no news to the channel.
+changes nothing is no news to the channel. In order: a channel that is out of order rests as a
+whole, and is then tried with the oldest message first.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ FIRST_BACKOFF_S: Final = 2.0
 LONGEST_BACKOFF_S: Final = 300.0
 REFUSED_S: Final = 3600.0
 """What a channel refused for good is tried again this late: a person may have mended the cause."""
+ALONE: Final = 20
+"""Failed tries (over an hour) after which a message no longer holds up those behind it."""
 
 
 async def run_outbox(
@@ -72,13 +75,17 @@ class Courier:
         self._clock = clock
         self._between = timedelta(seconds=min_interval_s)
         self._last: dict[str, datetime] = {}
-        self._unrecorded: dict[str, str] = {}
+        self._unrecorded: dict[str, Draft] = {}
         self._rests_until: datetime | None = None
+        self._rest = timedelta(0)
+        self._failures = 0
 
     @property
     def resting(self) -> bool:
-        """Whether the channel asked for a pause that is not over."""
-        return self._rests_until is not None and self._clock.now() < self._rests_until
+        """Whether the channel needs a pause; a clock that is put back makes it no longer."""
+        if self._rests_until is None:
+            return False
+        return timedelta(0) < self._rests_until - self._clock.now() <= self._rest
 
     async def round(self) -> float:
         """Deliver what is due; returns the seconds after which to look again, at most."""
@@ -104,7 +111,7 @@ class Courier:
         last = self._last.get(draft.incident)
         if last is None or draft.loud or draft.external_id is None:
             return False
-        return self._clock.now() < last + self._between
+        return last <= self._clock.now() < last + self._between
 
     def _forget(self) -> None:
         """Messages that have long been still need no pacing."""
@@ -117,26 +124,47 @@ class Courier:
 
     async def _deliver(self, draft: Draft) -> None:
         """One message; whatever goes wrong is kept with the draft and tried again later."""
+        sent = self._unrecorded.get(draft.incident)
+        if sent is None or sent.version != draft.version:
+            try:
+                sent = draft.model_copy(update={"external_id": await self._send(draft)})
+            except Transient as error:
+                return await self._hold(draft, error)
+            except Permanent as error:
+                return await self._postpone(draft, error, REFUSED_S)
+        self._failures = 0
+        self._last[draft.incident] = self._clock.now()
+        self._unrecorded[draft.incident] = sent
+        return await self._record(sent)
+
+    async def _record(self, sent: Draft) -> None:
+        """A store that fails now must neither double the message nor let it ring again."""
         try:
-            sent = await self._send(draft)
-            self._last[draft.incident] = self._clock.now()
-            self._unrecorded[draft.incident] = sent  # a store that fails now must not double it
-            await self._outbox.delivered(draft, external_id=sent)
-            del self._unrecorded[draft.incident]
-        except Transient as error:
-            if error.retry_after is not None:
-                # The channel's limits are for the bot, not for one message.
-                self._rests_until = self._clock.now() + timedelta(seconds=error.retry_after)
-            await self._postpone(draft, error, error.retry_after or backoff(draft.tries))
-        except Permanent as error:
-            await self._postpone(draft, error, REFUSED_S)
+            await self._outbox.delivered(sent, external_id=sent.external_id or "")
+            del self._unrecorded[sent.incident]
+        except NightshiftError as error:
+            log.warning("not_recorded", channel=self._notifier.name, error=str(error))
 
     async def _send(self, draft: Draft) -> str:
         incident = await self._ledger.incident(draft.incident)
         timeline = await self._reading.timeline(draft.incident)
         message = render(incident, timeline, loud=draft.loud)
-        previous = self._unrecorded.get(draft.incident, draft.external_id)
-        return await self._notifier.deliver(message, previous)
+        before = self._unrecorded.get(draft.incident, draft)
+        return await self._notifier.deliver(message, before.external_id)
+
+    async def _hold(self, draft: Draft, error: Transient) -> None:
+        """Limits and outages are the channel's, not one message's: all wait, and none overtakes.
+
+        Only what failed for very long while nothing was asked for is passed by.
+        """
+        pause = error.retry_after or backoff(self._failures)
+        self._failures += 1
+        if error.retry_after is None and draft.tries >= ALONE:
+            await self._postpone(draft, error, pause)
+            return
+        self._rest = timedelta(seconds=pause)
+        self._rests_until = self._clock.now() + self._rest
+        await self._postpone(draft, error, 0.0)
 
     async def _postpone(self, draft: Draft, error: NightshiftError, seconds: float) -> None:
         channel = self._notifier.name

@@ -19,6 +19,7 @@ from domain.notice import Message
 from domain.plain import JsonValue, Plain
 from domain.store import TimelineEvent
 from domain.verdict import Verdict
+from nightshift.degraded import degraded_words
 
 TEMPLATES = Path(__file__).parent / "messages"
 LINE = 240
@@ -70,6 +71,7 @@ class Note:
     done: Sequence[str]
     proof: Sequence[str]
     blind: str
+    degraded: str
     reason: str
     advice: str
     memory: str
@@ -115,6 +117,7 @@ def note(incident: Incident, timeline: Sequence[TimelineEvent]) -> Note:
         done=[_attempt(attempt) for attempt in incident.attempts],
         proof=_proof(verdict),
         blind=clean(", ".join(verdict.blind)) if verdict else "",
+        degraded=clean(degraded_words(timeline)),
         reason="" if reason == cause else reason,
         advice=_advice(diagnosis, "escalated" if question else outcome),
         memory=_memory(diagnosis, timeline),

@@ -1,7 +1,7 @@
 """The running service: its parts, its background tasks and how well they are. Not here: opening."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import httpx
@@ -13,6 +13,8 @@ from domain.errors import NightshiftError
 from domain.plain import Plain
 from memory.store import Store
 from nightshift.check import Check, own_alert
+from nightshift.heard import HeardNotifier
+from nightshift.metrics import Live
 from nightshift.runs import Runs
 from nightshift.settings import Settings
 from nightshift.watch import Watch
@@ -40,11 +42,12 @@ class Service:
         runs: Runs,
         watch: Watch,
         components: dict[str, Component],
+        notifiers: Sequence[HeardNotifier] = (),
     ) -> None:
         self.settings, self.store, self.deps = settings, store, deps
         self._runs, self._watch = runs, watch
         self._check = Check(store, deps)
-        self._components = components
+        self._components, self._notifiers = components, notifiers
         self._state: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -69,10 +72,19 @@ class Service:
 
     def readiness(self) -> Plain:
         """`{"ready", "degraded": {component: reason}, "components": {component: "ok"|reason}}`."""
+        state = self.live()
+        words: Plain = {**state.components}
+        degraded: Plain = {name: word for name, word in words.items() if word != "ok"}
+        return {"ready": state.ready, "degraded": degraded, "components": words}
+
+    def live(self) -> Live:
+        """The same for `/metrics`, and what only counts there."""
         state = {**self._state, "workers": self._workers(), "events": self._watch.problem or "ok"}
-        degraded = {name: word for name, word in state.items() if word != "ok"}
-        ready = bool(self._state) and all(state.get(name) == "ok" for name in ESSENTIAL)
-        return {"ready": ready, "degraded": dict(degraded), "components": dict(state)}
+        return Live(
+            ready=bool(self._state) and all(state.get(name) == "ok" for name in ESSENTIAL),
+            components=state,
+            maybe_doubled={one.name: one.maybe_doubled for one in self._notifiers},
+        )
 
     def start(self, background: dict[str, Coroutine[Any, Any, None]]) -> None:
         """Start the workers and everything else that runs beside them."""

@@ -5,7 +5,7 @@ Adapters are named here and, for memory, in wiring_memory.py; nowhere else.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 from typing import Any
@@ -23,11 +23,13 @@ from memory.learned import LearnedMemory
 from memory.store import Store, open_store
 from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
 from nightshift.clock import SystemClock
+from nightshift.components import components
+from nightshift.heard import HeardNotifier, HeardReasoner
 from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
 from nightshift.retention import keep_checkpoints
 from nightshift.runs import Runs
-from nightshift.service import Component, Service
+from nightshift.service import Service
 from nightshift.settings import Settings
 from nightshift.watch import Watch
 from nightshift.wiring_memory import open_memory
@@ -58,7 +60,7 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         data = settings.nightshift_data_dir
-        notifiers = await _notifiers(settings, stack)
+        notifiers = [HeardNotifier(one, clock) for one in await _notifiers(settings, stack)]
         channels = tuple(notifier.name for notifier in notifiers)
         store = await stack.enter_async_context(
             open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
@@ -71,7 +73,8 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
             deps=deps,
             runs=Runs(store, deps, saver),
             watch=Watch(deps.containers, store, clock),
-            components=_components(store, deps),
+            components=components(store, deps, data, notifiers),
+            notifiers=notifiers,
         )
         if work:
             await store.recover()
@@ -117,9 +120,13 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
         rulebook=load_runbooks(settings.nightshift_runbooks, kinds_of(tools)),
         limits=limits,
         guests=await open_guests(settings, stack),
-        reasoner=open_reasoner(settings, stack, store, clock),
+        reasoner=_heard(open_reasoner(settings, stack, store, clock), clock),
         tools=tools,
     )
+
+
+def _heard(reasoner: ModelReasoner | None, clock: Clock) -> HeardReasoner | None:
+    return HeardReasoner(reasoner, clock) if reasoner else None
 
 
 async def open_guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxCluster | None:
@@ -212,28 +219,6 @@ def _metrics(settings: Settings, limits: Limits, stack: AsyncExitStack) -> Prome
     return metrics
 
 
-def _components(store: Store, deps: Deps) -> dict[str, Component]:
-    """How each dependency says that it is well."""
-
-    async def database() -> str:
-        await store.paused()
-        return "ok"
-
-    async def docker() -> str:
-        unreachable = (await deps.containers.inventory()).unreachable
-        return "; ".join(f"{host}: {why}" for host, why in unreachable.items()) or "ok"
-
-    async def prometheus() -> str:
-        if deps.metrics is not None:
-            await deps.metrics.instant("vector(1)")
-        return "ok"
-
-    async def memory() -> str:
-        return (deps.memory.health() or "ok") if isinstance(deps.memory, LearnedMemory) else "ok"
-
-    return {"database": database, "docker": docker, "prometheus": prometheus, "memory": memory}
-
-
 async def _refill(memory: LearnedMemory, clock: Clock) -> None:
     """Keep the index level with the ledger."""
     while True:
@@ -245,7 +230,7 @@ async def _refill(memory: LearnedMemory, clock: Clock) -> None:
 
 
 def _background(
-    store: Store, deps: Deps, notifiers: list[Notifier], clock: Clock
+    store: Store, deps: Deps, notifiers: Sequence[Notifier], clock: Clock
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}

@@ -1,6 +1,6 @@
 """heal: one remedy, journalled before it is done, done once, and looked for after a crash."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -209,10 +209,13 @@ async def _look_for(runtime: Runtime[Deps], intent: Intent, error: str) -> Effec
 
 
 async def _settle(runtime: Runtime[Deps], since: datetime) -> None:
-    """Wait until a call sent then must have ended, one way or the other."""
+    """Wait until a call sent then must have ended, one way or the other.
+
+    A clock put back meanwhile makes it wait the whole time once more, and never longer.
+    """
     deps = runtime.context
-    end = since + timedelta(seconds=deps.limits.settle_s)
-    await rest(runtime, (end - deps.clock.now()).total_seconds())
+    passed = max(0.0, (deps.clock.now() - since).total_seconds())
+    await rest(runtime, deps.limits.settle_s - passed)
 
 
 def _result(deps: Deps, result: Result, detail: str, *, settled: bool = False) -> EffectResult:

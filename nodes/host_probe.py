@@ -8,6 +8,7 @@ from domain.guests import GuestInventory
 from domain.ports import Metrics, Probe, Sample
 from domain.target import Target
 from policy.ground import docker_hosts_on
+from policy.guard import AHEAD
 from policy.locate import LOOPBACK
 from policy.samples import about_host
 
@@ -30,7 +31,8 @@ async def probe_host(
         return Probe(state="absent", query=QUERY, detail=f"no {QUERY} names it")
     taken = {_identity(one.labels): one.value for one in times.samples}
     now = deps.clock.now().timestamp()
-    fresh = [one for one in found if now - taken.get(_identity(one.labels), 0.0) <= FRESH_S]
+    ages = [(one, now - taken.get(_identity(one.labels), 0.0)) for one in found]
+    fresh = [one for one, age in ages if -AHEAD.total_seconds() <= age <= FRESH_S]
     return _judge(fresh, taken, asked=len(found))
 
 

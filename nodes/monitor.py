@@ -6,17 +6,17 @@ from langgraph.runtime import Runtime
 
 from domain.alert import Alert
 from domain.deps import Deps
-from domain.evidence import Evidence, situation
-from domain.facts import Inventory
-from domain.guests import GuestInventory
+from domain.evidence import Evidence, Source, situation
 from domain.incident import Incident
 from domain.journal import HeldBy
+from domain.plain import Plain
 from domain.state import IncidentState
 from domain.target import Found, NotLocated
 from nodes.case import tried
 from nodes.observe import observe, observe_alert
 from nodes.reach import survey
 from nodes.story import tell
+from policy.degraded import silent_hosts, silent_sources
 from policy.ladder import Scene
 from policy.place import booting, place
 from policy.triage import triage
@@ -45,7 +45,7 @@ async def monitor(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
         soon = "" if found.candidates else booting(inventory, cluster, deps.limits)
         if soon:
             return await _later(state, deps, soon)
-        return await _nobody(state, deps, found, _blind(inventory, cluster), round_)
+        return await _nobody(state, deps, found, silent_hosts(inventory, cluster), round_)
     evidence = await observe(
         deps,
         alert=alert,
@@ -65,7 +65,8 @@ async def monitor(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
     }
     await deps.ledger.update(incident, target=found.target)
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
-    await tell(deps, incident, "evidence", heard, {"ids": list(ids)})
+    silent = silent_hosts(inventory, cluster) | silent_sources(evidence, unset=_unset(deps))
+    await tell(deps, incident, "evidence", heard, {"ids": list(ids), "degraded": {**silent}})
     return {**known, **await _settle_or_claim(state, deps, evidence, found)}
 
 
@@ -142,26 +143,22 @@ async def _later(state: IncidentState, deps: Deps, soon: str) -> IncidentState:
     return {"wake_at": (deps.clock.now() + BOOT_LOOK).isoformat()}
 
 
-def _blind(inventory: Inventory, cluster: GuestInventory) -> str:
-    """Who could not be asked where the target is."""
-    systems = {"Docker": inventory.unreachable, "Proxmox": cluster.unreachable}
-    return "; ".join(
-        f"{system} out of reach on {', '.join(f'{host}: {why}' for host, why in hosts.items())}"
-        for system, hosts in systems.items()
-        if hosts
-    )
+def _unset(deps: Deps) -> list[Source]:
+    ports: dict[Source, object] = {"prometheus": deps.metrics, "proxmox": deps.guests}
+    return [source for source, port in ports.items() if port is None]
 
 
 async def _nobody(
-    state: IncidentState, deps: Deps, found: NotLocated, blind: str, round_: int
+    state: IncidentState, deps: Deps, found: NotLocated, silent: dict[str, str], round_: int
 ) -> IncidentState:
     """Diagnosed as far as the alert itself and its expression go."""
     alert = Alert.parse(state["alert"])
     nobody = "container" if deps.guests is None else "container, guest or node"
-    reason = _not_found(alert, found, nobody, blind)
+    reason = _not_found(alert, found, nobody, silent)
     evidence = await observe_alert(deps, alert, round_)
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)
-    await tell(deps, state["incident"], "evidence", reason, {"tried": list(found.tried)})
+    more: Plain = {"tried": list(found.tried), "degraded": {**silent}}
+    await tell(deps, state["incident"], "evidence", reason, more)
     return {
         "target": None,
         "severity": alert.severity,
@@ -172,7 +169,7 @@ async def _nobody(
     }
 
 
-def _not_found(alert: Alert, found: NotLocated, nobody: str, blind: str) -> str:
+def _not_found(alert: Alert, found: NotLocated, nobody: str, silent: dict[str, str]) -> str:
     """Why there is no target; what we raised ourselves says what is wrong, and may need none."""
     ours = alert.summary if alert.source == "check" else ""
     if ours and not found.tried:
@@ -181,7 +178,8 @@ def _not_found(alert: Alert, found: NotLocated, nobody: str, blind: str) -> str:
     reason = f"no {nobody} answers to the alert's labels ({tried})"
     if found.candidates:
         reason = f"the alert's labels ({tried}) fit {', '.join(found.candidates)}"
-    return "; ".join(part for part in (ours, reason, blind) if part)
+    blind = [f"{system} {why}" for system, why in silent.items()]
+    return "; ".join(part for part in (ours, reason, *blind) if part)
 
 
 def _heard(evidence: list[Evidence]) -> str:

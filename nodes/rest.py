@@ -1,7 +1,5 @@
 """Waiting inside a node. Not here: a wait that holds no worker (the state's `wake_at`)."""
 
-from datetime import timedelta
-
 from langgraph.errors import GraphDrained
 from langgraph.runtime import Runtime
 
@@ -12,14 +10,14 @@ SLICE_S = 1.0
 
 
 async def rest(runtime: Runtime[Deps], seconds: float) -> None:
-    """Wait that long.
+    """Wait that long, also where the clock is set meanwhile: it is slept, not looked up.
 
     Raises GraphDrained when the process is to end: the node leaves no trace in the checkpoint and
     runs again from its top at the next start.
     """
-    clock = runtime.context.clock
-    end = clock.now() + timedelta(seconds=seconds)
-    while (left := (end - clock.now()).total_seconds()) > 0:
+    left = seconds
+    while left > 0:
         if runtime.drain_requested:
             raise GraphDrained(runtime.drain_reason or "")
-        await clock.sleep(min(SLICE_S, left))
+        await runtime.context.clock.sleep(min(SLICE_S, left))
+        left -= SLICE_S

@@ -6,6 +6,7 @@ from domain.alert import Alert
 from domain.deps import Deps
 from domain.errors import NightshiftError
 from domain.incident import PastIncident, Recall
+from domain.plain import Plain
 from domain.recall import symptom_text
 from domain.state import IncidentState
 from domain.target import Target
@@ -27,7 +28,8 @@ async def retrieve_history(state: IncidentState, runtime: Runtime[Deps]) -> Inci
         else []
     )
     recall = Recall(similar=similar, exact=exact, degraded=degraded)
-    await tell(deps, state["incident"], "history", _words(recall), {"similar": len(similar)})
+    data: Plain = {"similar": len(similar), **({"degraded": degraded} if degraded else {})}
+    await tell(deps, state["incident"], "history", _words(recall), data)
     return {"history": recall.plain()}
 
 

@@ -16,6 +16,7 @@ from domain.target import Target
 from domain.verdict import Signal, Verdict
 from nodes.host_probe import probe_host
 from nodes.reach import inspect
+from policy.guard import AHEAD
 from policy.guest_signal import guest_runtime
 from policy.reading import missing_networks
 from policy.verdict import judge
@@ -26,19 +27,30 @@ STAYS_UP_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Acted:
-    """What was done, and what verification may take for granted. `latest` ends a start period."""
+    """What was done, and what verification may take for granted. `latest` ends a start period.
+
+    `ended` is when the act was over: never later than now, though the clock was put back since.
+    """
 
     alert: Alert
     remedy: Remedy
     attempt: Attempt
     broke_in_runtime: bool
     latest: datetime
+    ended: datetime
 
     @property
     def touched(self) -> list[Target]:
         """The patient first, then everything else that was acted on."""
         others = [effect.target for effect in self.remedy.effects]
         return list({one.key: one for one in (self.remedy.target, *others)}.values())
+
+    def starts(self, facts: ContainerFacts) -> bool:
+        """Was it started or restarted by this act?"""
+        return any(
+            effect.target == facts.target and effect.verb in ("start", "restart")
+            for effect in self.remedy.effects
+        )
 
 
 async def look(deps: Deps, acted: Acted, *, deadline: datetime) -> Verdict:
@@ -88,7 +100,7 @@ async def _runtime(deps: Deps, acted: Acted, seen: list[Facts | str], now: datet
         return Signal(name="runtime", state="bad", detail=detail, at=now)
     last = await deps.ledger.last_healthy(acted.remedy.target.key)
     cut = missing_networks(everyone[0], last)
-    bad = [_words(one) for one in everyone if not one.well or not _steady(one, now, stable)]
+    bad = [_words(one) for one in everyone if not (one.well and _steady(one, acted, now, stable))]
     if cut:
         bad.append(f"still cut off {', '.join(cut)}")
     detail = "; ".join(bad) or ", ".join(_words(one) for one in everyone)
@@ -97,10 +109,7 @@ async def _runtime(deps: Deps, acted: Acted, seen: list[Facts | str], now: datet
 
 def _fell_again(facts: ContainerFacts, acted: Acted) -> bool:
     """It was started by us and is down once more."""
-    started = any(
-        effect.target == facts.target and effect.verb in ("start", "restart")
-        for effect in acted.remedy.effects
-    )
+    started = acted.starts(facts)
     down = facts.status in ("exited", "dead") and facts.finished_at is not None
     return (
         started
@@ -110,8 +119,16 @@ def _fell_again(facts: ContainerFacts, acted: Acted) -> bool:
     )
 
 
-def _steady(facts: ContainerFacts, now: datetime, stable: timedelta) -> bool:
-    return facts.started_at is not None and now - facts.started_at >= stable
+def _steady(facts: ContainerFacts, acted: Acted, now: datetime, stable: timedelta) -> bool:
+    """Up for long enough, by Docker's clock or, where that is not ours, since our act."""
+    since = facts.started_at
+    if since is None:
+        return False
+    if since > now + AHEAD:
+        since = acted.ended
+    elif acted.starts(facts):
+        since = max(since, min(acted.attempt.started_at, acted.ended))
+    return now - since >= stable
 
 
 def _words(facts: ContainerFacts) -> str:
@@ -132,8 +149,10 @@ async def _probe(deps: Deps, acted: Acted, facts: Facts | None) -> Signal:
         return Signal(name="probe", state="unknown", detail=detail)
     if probe.state == "absent":
         return inside
-    if probe.at is not None and probe.at <= acted.attempt.finished_at:
-        detail = f"no outside probe since the act ({probe.detail})"
+    now, at = deps.clock.now(), probe.at
+    if at is not None and not acted.ended < at <= now + AHEAD:
+        when = "since the act" if at <= now else "but one dated in the future"
+        detail = f"no outside probe {when} ({probe.detail})"
         return Signal(name="probe", state="unknown", detail=detail, query=probe.query)
     state = probe.state if probe.state != "good" or inside.state != "bad" else inside.state
     return Signal(name="probe", state=state, detail=probe.detail, query=probe.query, at=probe.at)
@@ -167,7 +186,7 @@ async def _expression(deps: Deps, acted: Acted) -> tuple[Signal, bool]:
     except (TimeoutError, NightshiftError) as error:
         detail = f"Prometheus: {error or 'no answer in time'}"
         return Signal(name="expression", state="unknown", detail=detail), False
-    sight = acted.attempt.finished_at + timedelta(seconds=found.range_s)
+    sight = acted.ended + timedelta(seconds=found.range_s)
     vetoes = deps.clock.now() > sight
     if found.state == "firing":
         state = "bad" if vetoes else "unknown"

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from math import ceil
 
 from langgraph.runtime import Runtime
 
@@ -49,34 +50,50 @@ async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
 
 
 async def _deadline(state: IncidentState, deps: Deps, attempt: Attempt) -> datetime:
-    """The end of patience: longer for `wait`, and until a health check has certainly run."""
-    given = state.get("deadline")
-    if given:
-        return datetime.fromisoformat(given)
+    """The end of patience: longer for `wait`, and until a health check has certainly run.
+
+    One that lies further ahead than patience reaches is none: the clock was put back.
+    """
+    given, now = state.get("deadline"), deps.clock.now()
+    end = datetime.fromisoformat(given) if given else None
+    if end is None or end > now + START_PERIOD:
+        patience = await _patience(deps, attempt)
+        end = min(attempt.finished_at, now) + patience
+    return end
+
+
+async def _patience(deps: Deps, attempt: Attempt) -> timedelta:
     patience = deps.limits.verify_for_s * (WAITING if attempt.remedy == "wait" else 1)
     if attempt.target.kind != "container":
         patience = max(patience, deps.limits.verify_guest_for_s)
     else:
         with suppress(NightshiftError):
             patience += (await deps.containers.facts(attempt.target)).health_every_s
-    return attempt.finished_at + timedelta(seconds=patience)
+    return timedelta(seconds=patience)
 
 
 async def _watch(
     state: IncidentState, runtime: Runtime[Deps], attempt: Attempt, deadline: datetime
 ) -> Verdict:
     """Look until the verdict stands, or this process has other things to do."""
-    deps = runtime.context
+    deps, now = runtime.context, runtime.context.clock.now()
     acted = Acted(
         alert=Alert.parse(state["alert"]),
         remedy=Remedy.parse(state["remedy"] or {}),
         attempt=attempt,
         broke_in_runtime=await _broke_in_runtime(state, deps),
         latest=deadline + START_PERIOD,
+        ended=min(attempt.finished_at, now),
     )
-    hold = deps.clock.now() + timedelta(seconds=deps.limits.verify_hold_s)
+    hold = now + timedelta(seconds=deps.limits.verify_hold_s)
+    if deadline <= now:  # it went by with nobody looking: a clock put forward, or a standstill
+        deadline = hold
+    looks = ceil(deps.limits.verify_hold_s / deps.limits.verify_poll_s)
     verdict = await look(deps, acted, deadline=deadline)
-    while verdict.state == "pending" and deps.clock.now() < hold and not runtime.drain_requested:
+    while verdict.state == "pending" and deps.clock.now() < hold and looks > 0:
+        if runtime.drain_requested:
+            break
+        looks -= 1
         await deps.clock.sleep(deps.limits.verify_poll_s)
         verdict = await look(deps, acted, deadline=deadline)
     return verdict
@@ -123,8 +140,9 @@ async def _next_round(state: IncidentState, deps: Deps) -> tuple[list[Evidence],
     target = Remedy.parse(state["remedy"] or {}).target
     inventory, cluster = await survey(deps)
     if target.kind == "container" and all(one.target != target for one in inventory.containers):
-        gone: IncidentState = {"outcome": "escalated", "reason": f"{target.name} is gone"}
-        return [], gone
+        silent = inventory.unreachable.get(target.host)
+        reason = f"{target.name} cannot be seen: {silent}" if silent else f"{target.name} is gone"
+        return [], {"outcome": "escalated", "reason": reason}
     round_ = state.get("round", 0) + 1
     evidence = await observe(
         deps,

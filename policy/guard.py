@@ -22,6 +22,9 @@ from policy.desired import Stop
 from policy.hands_off import hands_off
 from policy.protect import guest_needed_by_us, needed_by_us
 
+AHEAD = timedelta(seconds=5)
+"""Evidence dated later than this from now was not seen now: a clock was set meanwhile."""
+
 
 class Case(Record):
     """All that the rules look at. `cited` is the evidence the diagnosis rests on.
@@ -175,7 +178,10 @@ def _evidence(case: Case, standing: Standing) -> Word:
     if not case.remedy.effects:
         return None
     oldest = case.now - timedelta(seconds=case.limits.evidence_max_age_s)
-    stale = [item.id for item in case.cited if item.at < oldest or item.status != "ok"]
+    newest = case.now + AHEAD
+    stale = [
+        item.id for item in case.cited if not oldest <= item.at <= newest or item.status != "ok"
+    ]
     if stale or not case.cited:
         return _refuse("evidence", f"stale or missing evidence: {', '.join(stale) or 'none cited'}")
     ledger = "proxmox" if case.guest else "docker"

@@ -7,6 +7,7 @@ Not here: the query language (tools/promql.py), which series belong to a contain
 import asyncio
 import io
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -53,11 +54,13 @@ class PrometheusMetrics:
         timeout_s: float = 5.0,
         fresh_s: float = 60.0,
         addresses: Mapping[str, list[str]] | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._fresh_s = fresh_s
         self._addresses = addresses or {}
+        self._now = now
         self._session = requests.Session()
         self._session.hooks["response"].append(_bounded)
         # Retrying is the caller's decision: the default would add 6 s to every outage.
@@ -75,10 +78,12 @@ class PrometheusMetrics:
         self._client.close()
 
     async def instant(self, query: str) -> Answer:
-        """Evaluate now. Raises Transient, Permanent (bad query)."""
+        """Evaluate now. Raises Transient (another clock than ours), Permanent (bad query)."""
         params = {"timeout": self._server_timeout}
         found = await self._call(partial(self._client.custom_query, query, params=params))
-        return Answer(query=query, samples=answers.samples(found))
+        heard = answers.samples(found)
+        answers.refuse_other_clock(heard, now=self._now())
+        return Answer(query=query, samples=heard)
 
     async def range(self, query: str, *, start: datetime, end: datetime, step_s: float) -> Answer:
         """Evaluate over a window; one sample a step and series. Raises Transient, Permanent."""
@@ -132,7 +137,7 @@ class PrometheusMetrics:
         stamped = [
             sample.model_copy(update={"at": answers.moment(taken[_identity(sample)])})
             for sample in found
-            if sample.at.timestamp() - taken.get(_identity(sample), 0.0) <= self._fresh_s
+            if 0 <= sample.at.timestamp() - taken.get(_identity(sample), 0.0) <= self._fresh_s
         ]
         return _worst(stamped, known=len(found))
 

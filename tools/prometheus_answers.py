@@ -14,6 +14,8 @@ from domain.ports import Sample
 
 MAX_EXPRESSION = 4096
 """Bytes of an alert's expression that are looked at; it comes from whoever posted the alert."""
+MAX_SKEW_S = 60.0
+"""By how much its clock and ours may differ before its answers say nothing about the present."""
 _TOO_MANY, _SERVER_ERROR = 429, 500
 
 
@@ -52,6 +54,17 @@ def samples(found: Any) -> list[Sample]:
         ]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise Permanent("Prometheus answered with something that is not samples") from error
+
+
+def refuse_other_clock(found: Sequence[Sample], *, now: float) -> None:
+    """Raise Transient where Prometheus evaluated at a time that is not ours: nothing is fresh then.
+
+    The newest time counts: a range in an instant query holds older ones.
+    """
+    newest = max((one.at.timestamp() for one in found), default=now)
+    if abs(newest - now) > MAX_SKEW_S:
+        way = "ahead of" if newest > now else "behind"
+        raise Transient(f"Prometheus' clock is {abs(newest - now):.0f} s {way} ours")
 
 
 def _sample(labels: dict[str, str], point: Sequence[Any]) -> Sample:

@@ -5,11 +5,10 @@ import logging
 import re
 import warnings
 from collections.abc import Awaitable
-from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from domain.errors import NotFound, Permanent, Transient
+from domain.errors import NotFound, Permanent, Transient, Unanswered
 from domain.notice import Message
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ _API = "https://api.telegram.org/bot"
 _TIMEOUT_S = 10.0
 _CUT = "…"
 _TAG = re.compile(r"<(/?)(b|i|code)>")
-_GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _Result = TypeVar("_Result")
 
 
@@ -82,8 +80,8 @@ class TelegramNotifier:
     async def deliver(self, message: Message, previous: str | None) -> str:
         """Send, edit, or replace; returns the message id. Raises Transient, Permanent.
 
-        Transient after a time-out or a broken connection: Telegram may have delivered all the
-        same, so a retry of a first message can show it twice. It tells no way to find out.
+        Unanswered after a time-out or a broken connection of a send: Telegram may have delivered
+        all the same, so a retry can show it twice. It tells no way to find out.
         """
         if previous is None:
             return await self._send(message)
@@ -105,6 +103,8 @@ class TelegramNotifier:
                 disable_web_page_preview=True,
             )
         )
+        if not isinstance(getattr(sent, "message_id", None), int):
+            raise Unanswered("Telegram names no message; it may have delivered")
         return str(sent.message_id)
 
     async def _edit(self, message: Message, previous: str) -> None:
@@ -117,6 +117,8 @@ class TelegramNotifier:
         )
         try:
             await _told(edit)
+        except Unanswered as error:  # an edit twice is an edit once
+            raise Transient(str(error)) from None
         except Permanent as error:
             if "not modified" not in str(error):
                 raise
@@ -140,32 +142,17 @@ class TelegramNotifier:
 
 
 async def _told(call: Awaitable[_Result]) -> _Result:
-    """Await a call of the Bot API. BadRequest *is* a NetworkError, so its order matters."""
-    from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
+    """Await a call of the Bot API; the library takes whatever answers 200 for an answer."""
+    from telegram.error import TelegramError
+
+    from tools.telegram_errors import STRANGE, explained
 
     try:
         return await call
-    except RetryAfter as error:
-        raise Transient("Telegram asks for a pause", retry_after=_seconds(error)) from None
-    except BadRequest as error:
-        raise _refused(error.message) from None
-    except TimedOut:
-        raise Transient("Telegram did not answer in time; it may have delivered") from None
-    except NetworkError:
-        raise Transient("Telegram cannot be reached or is out of order") from None
-    except TelegramError as error:  # bad token, blocked by the user, chat migrated: our words only
-        raise Permanent(f"Telegram refused: {type(error).__name__}") from None
-
-
-def _seconds(error: object) -> float:
-    pause = getattr(error, "retry_after", 1)
-    return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)
-
-
-def _refused(text: str) -> Permanent:
-    lowered = text.lower()
-    kind = NotFound if any(gone in lowered for gone in _GONE) else Permanent
-    return kind(f"Telegram refused: {text[:200]}")
+    except TelegramError as error:
+        raise explained(error) from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise Unanswered(STRANGE) from None
 
 
 def shortened(markup: str, limit: int = MAX_TEXT) -> str:

@@ -36,6 +36,12 @@ class StillClock:
             happen()
         self._now = max(self._now, end)
 
+    def put(self, seconds: float) -> None:
+        """Somebody sets the clock, forward or back; no time passes and nothing falls due."""
+        self._now += timedelta(seconds=seconds)
+        moved = timedelta(seconds=seconds)
+        self._alarms = [(at + moved, order, happen) for at, order, happen in self._alarms]
+
     def after(self, seconds: float, happen: Callable[[], object]) -> None:
         """Let something happen once that much time has passed."""
         due = self._now + timedelta(seconds=seconds)

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from domain.errors import NightshiftError
 from nightshift.web.serving import meters_of, service_of
 
 
@@ -29,8 +30,13 @@ async def ready(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """`GET /metrics`, for Prometheus."""
-    body = meters_of(request).exposition(await service_of(request).store.stats())
+    """`GET /metrics`, for Prometheus; a ledger that is silent must not hide that it is."""
+    service = service_of(request)
+    try:
+        stats = await service.store.stats()
+    except NightshiftError:
+        stats = None
+    body = meters_of(request).exposition(stats, service.live())
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -5,7 +5,7 @@ from typing import Protocol, TypedDict, cast
 from starlette.requests import Request
 
 from domain.plain import Plain
-from nightshift.metrics import Meters
+from nightshift.metrics import Live, Meters
 from nightshift.settings import Settings
 from nightshift.views import Books
 from nightshift.web.auth import Credentials
@@ -30,6 +30,9 @@ class Serving(Protocol):
 
     def readiness(self) -> Plain:
         """`{"ready": bool, "degraded": {component: reason}, "components": {…}}`."""
+
+    def live(self) -> Live:
+        """The same for `/metrics`."""
 
     @property
     def change_count(self) -> int:

@@ -20,6 +20,7 @@ from domain.evidence import Evidence
 from domain.incident import Event, EventKind, Incident, IncidentStatus
 from domain.plain import Plain
 from domain.store import Job, Stats, TimelineEvent
+from nightshift.metrics import Live
 from nightshift.settings import Settings
 from server import create_app
 
@@ -144,6 +145,9 @@ class ListService:
     def readiness(self) -> Plain:
         reasons: Plain = {} if self.ready else {"docker": "no answer"}
         return {"ready": self.ready, "degraded": reasons, "components": {}}
+
+    def live(self) -> Live:
+        return Live(ready=self.ready, components={"docker": "ok" if self.ready else "no answer"})
 
     change_count: int = 0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.incident import Usage
 from domain.store import Spending
-from nightshift.metrics import Meters
+from nightshift.metrics import Live, Meters
 
 
 async def test_two_processes_of_a_test_do_not_share_a_registry(books: Any, make_alert: Any) -> None:
@@ -30,3 +30,16 @@ async def test_what_the_model_cost(books: Any) -> None:
     assert 'nightshift_model_tokens_total{kind="prompt"} 2000.0' in text
     assert "nightshift_model_dollars_total 0.00042" in text
     assert 'nightshift_model_spent_dollars{window="day"} 0.0001' in text
+
+
+def test_what_is_degraded_is_a_metric(books: Any) -> None:
+    """One series a component, and readiness; also where the ledger is silent."""
+    words = {"database": "the store did not do it: disk full", "docker": "ok"}
+    live = Live(ready=False, components=words, maybe_doubled={"telegram": 2})
+
+    text = Meters().exposition(None, live).decode()
+
+    assert 'nightshift_degraded{component="database"} 1.0' in text
+    assert 'nightshift_degraded{component="docker"} 0.0' in text
+    assert "nightshift_ready 0.0" in text
+    assert 'nightshift_messages_maybe_doubled_total{channel="telegram"} 2.0' in text

@@ -11,7 +11,7 @@ from domain.errors import NotFound, Permanent, Transient
 from domain.incident import Incident
 from domain.notice import Message
 from domain.store import Draft, TimelineEvent
-from nightshift.outbox import LONGEST_BACKOFF_S, REFUSED_S, Courier, backoff, run_outbox
+from nightshift.outbox import ALONE, LONGEST_BACKOFF_S, REFUSED_S, Courier, backoff, run_outbox
 from nightshift.testing import T0, StillClock, firing
 
 
@@ -163,34 +163,64 @@ async def test_one_incidents_pacing_does_not_hold_another(
     assert [incident for incident, _, _ in channel.taken] == ["a", "b"]
 
 
-async def test_a_failed_delivery_is_tried_again_later_and_later(
+async def test_an_outage_is_met_with_longer_and_longer_pauses(
     books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
 ) -> None:
-    """Back-off is durable: it is counted in the draft."""
+    """The channel rests as a whole; each failure is counted in the draft, with its reason."""
     books.tell("a")
     channel.refusals = [Transient("no network"), Transient("no network")]
 
-    await courier.round()
-    first = books.held["a"] - clock.now()
-    clock.advance(2)
-    await courier.round()
-    second = books.held["a"] - clock.now()
+    pauses = []
+    for _ in range(3):
+        pauses.append(await courier.round())
+        clock.advance(pauses[-1] if courier.resting else 0)
 
-    assert (first, second) == (timedelta(seconds=2), timedelta(seconds=4))
+    assert pauses == [2.0, 4.0, float("inf")]
     assert books.errors == ["no network"] * 2
+    assert channel.taken == [("a", None, False)]
 
 
-async def test_a_failed_message_does_not_hold_the_others(
-    books: ListBooks, channel: ListChannel, courier: Courier
+async def test_nobody_overtakes_in_an_outage(
+    books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
 ) -> None:
-    """One poisoned message is not an outage."""
+    """What came later is told later, however often the first one failed."""
     books.tell("a")
+    channel.refusals = [Transient("no network")] * 3
+    for news in ("b", "c", "d"):
+        await courier.round()
+        books.tell(news, loud=True)
+        clock.advance(courier._rest.total_seconds())
+    await courier.round()
+
+    assert [incident for incident, _, _ in channel.taken] == ["a", "b", "c", "d"]
+
+
+async def test_a_poisoned_message_does_not_hold_the_others_for_ever(
+    books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
+) -> None:
+    """What alone has failed for over an hour is passed by, and still tried."""
+    books.tell("a")
+    books.waiting["a"] = books.waiting["a"].model_copy(update={"tries": ALONE})
     books.tell("b")
     channel.refusals = [Transient("time-out")]
 
     await courier.round()
+    clock.advance(2)
+    await courier.round()
 
-    assert [incident for incident, _, _ in channel.taken] == ["b"]
+    assert [incident for incident, _, _ in channel.taken] == ["b", "a"]
+
+
+async def test_a_clock_put_back_makes_no_pause_longer(
+    books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
+) -> None:
+    """Seventeen seconds were asked for, not an hour and seventeen seconds."""
+    books.tell("a")
+    channel.refusals = [Transient("slow down", retry_after=17.0)]
+    await courier.round()
+    clock.put(-3600)
+
+    assert not courier.resting
 
 
 async def test_a_pause_is_for_the_whole_channel(
@@ -228,16 +258,30 @@ async def test_a_refusal_is_kept_and_tried_much_later(
 async def test_a_delivery_that_could_not_be_recorded_is_not_doubled(
     books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
 ) -> None:
-    """The store failed after the send: the next try edits what was sent."""
+    """The store failed after the send: what was sent is recorded later, and rings once."""
+    books.broken = 2
+    books.tell("a", loud=True)
+
+    for _ in range(3):
+        await courier.round()
+        clock.advance(10)
+
+    assert channel.taken == [("a", None, True)]
+    assert books.waiting["a"].external_id == "a#1"
+
+
+async def test_news_after_an_unrecorded_delivery_edit_it(
+    books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
+) -> None:
+    """The message that nobody wrote down is known to who sent it."""
     books.broken = 1
     books.tell("a")
-
     await courier.round()
+    books.tell("a")
     clock.advance(10)
     await courier.round()
 
     assert [previous for _, previous, _ in channel.taken] == [None, "a#1"]
-    assert books.waiting["a"].external_id == "a#2"
 
 
 async def test_an_unreadable_outbox_is_asked_again(

@@ -308,3 +308,11 @@ def test_cleaning_makes_one_short_line() -> None:
 def test_spans_are_said_as_people_say_them(seconds: float, text: str) -> None:
     """Seconds, minutes, hours."""
     assert lasted(seconds) == text
+
+
+def test_what_it_had_to_do_without_is_said() -> None:
+    """In both forms, and in words from outside that stay words."""
+    message = told([event("evidence", degraded={"Docker": f"out of reach on nas: {HOSTILE}"})])
+
+    assert any(line.startswith("Degraded: Docker: out of reach") for line in lines(message))
+    assert "<b>Degraded:</b> Docker: out of reach on nas: &lt;b&gt;x" in message.html

@@ -6,7 +6,8 @@ import pytest
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
 from domain.journal import Entry
-from domain.remedy import Remedy
+from domain.ports import Performed
+from domain.remedy import Effect, Remedy
 from domain.state import IncidentState
 from nightshift.testing import FixedRulebook, World, container, firing, match, stays_unhealthy
 from nodes.analyse import analyse
@@ -411,3 +412,21 @@ async def test_nothing_to_change_is_done(world: World, begin: Begin, run: Run) -
 
     assert last_attempt(state).detail == "nothing to change"
     assert await journal(world, state) == []
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_settling_is_never_longer_than_it_takes(
+    world: World, crashed: IncidentState, run: Run, jump: float
+) -> None:
+    """A clock put back by an hour must not make a worker sleep for that hour."""
+    world.containers.trouble(Transient("time-out"))
+    perform = world.containers.perform
+
+    async def jumping(effect: Effect) -> Performed:
+        world.clock.put(jump)
+        return await perform(effect)
+
+    world.containers.perform = jumping  # type: ignore[method-assign]  # the clock is set meanwhile
+    await run(crashed, heal)
+
+    assert sum(world.clock.slept) <= world.limits.settle_s

@@ -300,6 +300,14 @@ def test_scope_by_labels_and_names(
     assert in_scope(WEB, limits(scope=scope, excluded=excluded)) is inside
 
 
+@pytest.mark.parametrize(("ahead_s", "word"), [(4, "allowed"), (6, "refused"), (3600, "refused")])
+def test_evidence_of_the_future_is_stale(ahead_s: int, word: str) -> None:
+    """What is dated later than now was seen before a clock was put back: nobody knows when."""
+    later = evidence("container", at=T0 + timedelta(seconds=ahead_s))
+
+    assert judge(case(cited=[CITED[0], later]), Standing()).kind == word
+
+
 def test_evidence_of_one_voice_is_not_two() -> None:
     """The ledger's events came from Docker, so they do not second it."""
     seen: list[Evidence] = [evidence("container"), evidence("stop", "ledger")]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.errors import Permanent, Transient
+from domain.errors import Permanent, Transient, Unanswered
 from domain.notice import Message
 from lab.standins.telegram import Telegram
 from tools.telegram import MAX_TEXT, TelegramNotifier, shortened
@@ -79,10 +79,47 @@ async def test_a_time_out_after_delivery_is_told_as_such(
     """The message is in the chat although the answer never came: the error warns of it."""
     telegram.faults.add("/sendMessage", disconnect="after", times=1)
 
-    with pytest.raises(Transient):
+    with pytest.raises(Unanswered):
         await notifier.deliver(NEWS, None)
 
     assert telegram.sent == 1
+
+
+async def test_a_chat_out_of_reach_is_known_to_have_nothing() -> None:
+    """Nobody listens: what is sent later cannot be the second."""
+    async with TelegramNotifier(TOKEN, "42", "http://127.0.0.1:9/bot", timeout_s=0.5) as lonely:
+        with pytest.raises(Transient) as caught:
+            await lonely.deliver(NEWS, None)
+
+    assert not isinstance(caught.value, Unanswered)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"ok":false}', b'{"ok":true,"result":{}}', b"<html>sign in</html>", b"[]", b"7"]
+)
+async def test_what_is_not_telegram_is_no_crash(
+    telegram: Telegram, notifier: TelegramNotifier, body: bytes
+) -> None:
+    """A 200 from something else, such as a portal: tried again, and counted as doubtful."""
+    telegram.faults.add("/sendMessage", status=200, body=body, times=1)
+
+    with pytest.raises(Unanswered):
+        await notifier.deliver(NEWS, None)
+
+    assert await notifier.deliver(NEWS, None)
+
+
+async def test_an_edit_without_an_answer_doubles_nothing(
+    telegram: Telegram, notifier: TelegramNotifier
+) -> None:
+    """The same edit again is no news."""
+    first = await notifier.deliver(NEWS, None)
+    telegram.faults.add("/editMessageText", disconnect="after", times=1)
+
+    with pytest.raises(Transient) as caught:
+        await notifier.deliver(NEWS.model_copy(update={"html": "more"}), first)
+
+    assert not isinstance(caught.value, Unanswered)
 
 
 async def test_an_edit_of_a_deleted_message_sends_anew(

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+
+from domain.errors import Transient
 
 
 def test_health_says_who_it_is(client: TestClient) -> None:
@@ -37,6 +40,22 @@ def test_metrics_are_in_prometheus_format(client: TestClient) -> None:
     assert samples["nightshift_actions_total", "restart"] == 3
     assert samples["nightshift_queue_depth",] == 7
     assert samples["nightshift_paused",] == 0
+
+
+def test_a_silent_ledger_does_not_silence_the_metrics(
+    client: TestClient, service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is degraded is told just then."""
+
+    async def full() -> None:
+        raise Transient("the store did not do it: database or disk is full")
+
+    monkeypatch.setattr(service.store, "stats", full)
+    service.ready = False
+    answer = client.get("/metrics")
+
+    assert answer.status_code == 200
+    assert 'nightshift_degraded{component="docker"} 1.0' in answer.text
 
 
 def test_a_check_can_be_asked_for(client: TestClient) -> None:
