@@ -25,7 +25,7 @@ async def test_every_source_is_asked(world: World, begin: Begin, run: Run) -> No
     assert statuses == {
         "alert": "ok", "scene": "ok", "inventory": "ok", "container": "ok", "stop": "ok",
         "events": "ok", "attempts": "ok", "logs": "ok", "dependencies": "ok", "dependents": "ok",
-        "probe": "no_data", "expression": "ok", "volumes": "no_data",
+        "stops": "ok", "probe": "no_data", "expression": "ok", "volumes": "no_data",
         "http": "no_data", "host": "no_data",
     }  # fmt: skip
 
