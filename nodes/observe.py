@@ -31,7 +31,7 @@ from nodes.view import (
 from policy import reading
 from policy.desired import Stop
 from policy.ladder import Scene
-from policy.relations import dependencies, dependents
+from policy.relations import at_rest, dependencies, dependents
 
 TREND_WINDOW = timedelta(minutes=5)
 TREND_STEP_S = 5.0
@@ -169,7 +169,9 @@ async def _stats(view: ContainerView) -> Evidence:
 
 
 async def _dependencies(view: ContainerView) -> Evidence:
-    data = reading.relations_data(view.scene.dependencies)
+    resting = [await _told_apart(view, one) for one in view.scene.dependencies if at_rest(one)]
+    stopped = [key for key, stop in resting if stop.by == "person"]
+    data = reading.relations_data(view.scene.dependencies, stopped=stopped)
     return view.note("dependencies", "docker", "labels", f"not well: {data['unwell']}", data)
 
 

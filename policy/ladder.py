@@ -13,6 +13,7 @@ from domain.limits import Limits
 from domain.plain import Record
 from domain.remedy import LADDER, Effect, Precondition, Remedy, RemedyName, Verb
 from policy.ladder_guest import GUEST_BUILDERS, Rung
+from policy.relations import at_rest
 
 MEMORY_STEP = 16 * 1024**2
 IDLE: dict[RemedyName, str] = {
@@ -172,7 +173,8 @@ def _raise_memory(scene: Scene, limits: Limits) -> Rung:
 
 
 def _start_dependency(scene: Scene, limits: Limits) -> Rung:
-    down = [_effect("start", facts) for facts in scene.dependencies if _down(facts)]
+    missed = [facts for facts in scene.dependencies if not at_rest(facts)]
+    down = [_effect("start", facts) for facts in missed if _down(facts)]
     if down and _down(scene.facts):
         down.append(_effect("start", scene.facts))
     return down, "low", "the dependency runs and the target recovers", "docker stop", ""

@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from domain.facts import ContainerEvent, ContainerFacts, ContainerStats
 from domain.limits import Limits
 from domain.plain import Plain
+from policy.relations import ONCE, ONE_SHOT, at_rest, one_shot_label
 
 EVENT_WINDOW = timedelta(minutes=10)
 FULL = 0.05
@@ -47,7 +49,7 @@ def container_data(
 
 def neighbour(facts: ContainerFacts, limits: Limits) -> ContainerFacts:
     """What policy needs of a container that is not the patient: hosts may run hundreds."""
-    asked = {*limits.scope, *(name.partition("=")[0] for name in limits.excluded)}
+    asked = {ONE_SHOT, *limits.scope, *(name.partition("=")[0] for name in limits.excluded)}
     labels = {key: value for key, value in facts.labels.items() if key in asked}
     return facts.model_copy(update={"labels": labels, "mounts": [], "health_output": ""})
 
@@ -66,11 +68,11 @@ def missing_networks(facts: ContainerFacts, last: ContainerFacts | None) -> list
 
 def one_shot(facts: ContainerFacts, *, needed: bool) -> bool:
     """Is it a job that is meant to end? By label, else by everything a service would have."""
-    label = facts.labels.get("nightshift.one_shot", "").lower()
-    if label:
-        return label in ("1", "true", "yes")
+    label = one_shot_label(facts)
+    if label is not None:
+        return label
     serves = bool(facts.ports) or facts.health != "none" or needed
-    return facts.restart_policy in ("", "no", "on-failure") and not serves
+    return facts.restart_policy in ONCE and not serves
 
 
 def events_data(events: list[ContainerEvent], *, ours: list[datetime], now: datetime) -> Plain:
@@ -116,8 +118,13 @@ def stats_data(stats: ContainerStats) -> Plain:
     }
 
 
-def relations_data(others: list[ContainerFacts]) -> Plain:
-    """The state of what it stands on, or of what stands on it."""
+def relations_data(others: list[ContainerFacts], *, stopped: Collection[str] = ()) -> Plain:
+    """The state of what it stands on, or of what stands on it.
+
+    What is at rest is not missed, unless its key is among the `stopped`: by a person.
+    """
+    missed = [one for one in others if one.target.key in stopped or not at_rest(one)]
+    unwell = [one.target.name for one in missed if not one.well]
     return {
         "items": [
             {
@@ -129,9 +136,9 @@ def relations_data(others: list[ContainerFacts]) -> Plain:
             }
             for facts in others
         ],
-        "down": [f.target.name for f in others if f.status in ("exited", "dead", "created")],
-        "unwell": [facts.target.name for facts in others if not facts.well],
-        "all_well": all(facts.well for facts in others),
+        "down": [one.target.name for one in missed if one.status in ("exited", "dead")],
+        "unwell": list(unwell),
+        "all_well": not unwell,
     }
 
 

@@ -66,3 +66,23 @@ async def test_a_dependency_that_crashed_is_started(shop: Service) -> None:
     await told(shop)
 
     assert shop.verbs()[:1] == ["start db"]
+
+
+@pytest.mark.parametrize("status", ["exited", "created"])
+async def test_a_finished_job_is_not_run_again(shop: Service, status: str) -> None:
+    """A migration that ended well, or never ran, is no reason for its dependent's trouble."""
+    ended = shop.world.clock.now()
+    shop.world.containers.change("db", status=status, restart_policy="no", finished_at=ended)
+    await told(shop)
+
+    assert shop.verbs() == ["restart web"]
+
+
+async def test_a_job_that_a_person_stopped_is_what_is_told(shop: Service) -> None:
+    """Ended with 0 by somebody's hand: the patient is not restarted for it, a person hears why."""
+    shop.world.containers.change("db", restart_policy="no")
+    shop.world.containers.stop("db")
+    incident = await shop.world.store.incident(await told(shop))
+
+    assert shop.verbs() == []
+    assert "depends on db, which is down" in incident.reason

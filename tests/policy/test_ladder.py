@@ -127,6 +127,12 @@ def test_nothing_is_tried_twice() -> None:
             ["start db", "start web"],
         ),
         ("start_dependency", scene(DOWN, dependencies=[SICK_DB]), []),
+        ("start_dependency", scene(DOWN, dependencies=[container("db", status="created")]), []),
+        (
+            "start_dependency",
+            scene(DOWN, dependencies=[container("job", status="exited", restart_policy="no")]),
+            [],
+        ),
         ("restart_dependency", EVERYTHING, ["restart db"]),
         (
             "restart_dependency",

@@ -158,6 +158,16 @@ def test_relations_tell_down_from_unwell() -> None:
     assert data["all_well"] is False
 
 
+def test_a_job_that_ended_well_is_not_missed() -> None:
+    """Nor is one that was never started; what a person stopped is."""
+    job = container("migrate", status="exited", restart_policy="no")
+    others = [job, container("later", status="created")]
+    data, told = (reading.relations_data(others, stopped=one) for one in ([], [job.target.key]))
+
+    assert (data["down"], data["unwell"], data["all_well"]) == ([], [], True)
+    assert (told["down"], told["all_well"]) == (["migrate"], False)
+
+
 def test_no_relations_are_all_well() -> None:
     """Without dependencies nothing is unwell."""
     assert reading.relations_data([]) == {"items": [], "down": [], "unwell": [], "all_well": True}
