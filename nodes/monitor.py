@@ -161,7 +161,7 @@ async def _nobody(
     reason = f"no {nobody} answers to the alert's labels ({tried})"
     if found.candidates:
         reason = f"the alert's labels ({tried}) fit {', '.join(found.candidates)}"
-    reason = "; ".join(part for part in (reason, blind) if part)
+    reason = "; ".join(part for part in (found.why or reason, blind) if part)
     alert = Alert.parse(state["alert"])
     evidence = await observe_alert(deps, alert, round_)
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)
