@@ -93,13 +93,13 @@ def _claim(case: Case, standing: Standing) -> Word:
 
 
 def _cleared(case: Case, standing: Standing) -> Word:
-    if not standing.cleared or case.remedy.name in ("wait", "escalate"):
+    """`resolved` is not believed, but what was seen before it is no proof any more."""
+    if standing.cleared_at is None or not case.remedy.effects:
         return None
-    if any(item.kind in ("container", "guest") and item.status == "ok" for item in case.cited):
+    seen = [item for item in case.cited if item.kind in ("container", "guest")]
+    if any(item.status == "ok" and item.at >= standing.cleared_at for item in seen):
         return None
-    return _refuse(
-        "cleared", "Alertmanager says it is resolved, and nothing observed says otherwise"
-    )
+    return _refuse("cleared", "Alertmanager says it is resolved, and nobody has looked since")
 
 
 def _scope(case: Case, standing: Standing) -> Word:

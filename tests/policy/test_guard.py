@@ -93,7 +93,8 @@ BLIND = CITED[1].model_copy(update={"status": "error"})
 ALONE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("refused paused", {}, {"paused": "holiday"}),
     ("refused claim", {}, {"holds_claim": False}),
-    ("refused cleared", {"cited": [CITED[0], evidence("stop", "ledger")]}, {"cleared": True}),
+    ("refused cleared", {"cited": [CITED[0], evidence("stop", "ledger")]}, {"cleared_at": T0}),
+    ("refused cleared", {}, {"cleared_at": T0 + timedelta(seconds=1)}),
     ("refused scope", {"everyone": OTHERS}, {}),
     ("refused scope", {"limits": limits(scope={"team": "x"})}, {}),
     ("refused scope", {"limits": limits(excluded=["web"])}, {}),
@@ -292,12 +293,12 @@ def test_doing_nothing_needs_no_permission(name: RemedyName) -> None:
     idle = act(name).model_copy(update={"effects": []})
     nobody = case(remedy=idle, cited=[], attempts=9, limits=limits(scope={}, mode="observe"))
 
-    assert said(nobody, Standing(cleared=True)) == "allowed"
+    assert said(nobody, Standing(cleared_at=T0)) == "allowed"
 
 
 def test_cleared_and_still_seen_broken_goes_on() -> None:
-    """The word "resolved" from upstream is not healed: what was observed itself counts."""
-    assert said(case(), Standing(cleared=True)) == "allowed"
+    """The word "resolved" from upstream is not healed: what was observed since then counts."""
+    assert said(case(), Standing(cleared_at=T0)) == "allowed"
 
 
 @pytest.mark.parametrize(
