@@ -103,9 +103,14 @@ def logs_data(lines: list[str], *, names: list[str]) -> Plain:
         "lines": list(tail),
         "last": last,
         "repeated": repeated,
-        "mentions": [name for name in names if any(name in line for line in tail)],
+        "mentions": list(names_in("\n".join(tail), names)),
         "no_space": any("no space left on device" in line.lower() for line in tail),
     }
+
+
+def names_in(text: str, names: list[str]) -> list[str]:
+    """Those of the names that stand in the text as words of their own: `db:5432`, not `dbus`."""
+    return [name for name in names if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)]
 
 
 def stats_data(stats: ContainerStats) -> Plain:

@@ -220,3 +220,20 @@ def test_a_neighbour_keeps_only_what_policy_asks_for() -> None:
 
     assert kept.labels == {"scope": "x", "off": "1"}
     assert (kept.target, kept.status, kept.ports) == (facts.target, facts.status, facts.ports)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("cannot connect to db:5432", True),
+        ("dependency db does not answer", True),
+        ('host "db"', True),
+        ("dbus is not running", False),
+        ("db-exporter timed out", False),
+        ("other.db is locked", False),
+        ("feedback sent", False),
+    ],
+)
+def test_a_name_is_a_word_of_its_own(text: str, named: bool) -> None:
+    """A short name inside another word names nobody."""
+    assert reading.names_in(text, ["db"]) == (["db"] if named else [])
