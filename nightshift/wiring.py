@@ -168,21 +168,34 @@ def open_reasoner(
 
 def bounded(settings: Settings, *, own_id: str) -> Limits:
     """The settings' limits, with what only this machine knows."""
-    needs = [
+    return settings.limits().model_copy(
+        update={
+            "addresses": addresses(settings.docker_hosts, settings.docker_addresses),
+            "own_id": own_id,
+            "needs": needs(settings),
+        }
+    )
+
+
+def needs(settings: Settings) -> list[str]:
+    """The addresses of all that Nightshift itself asks or tells, without what may be secret.
+
+    A Docker socket is no address; a proxy before it is one.
+    """
+    heartbeat, proxmox = settings.heartbeat_url, settings.proxmox_host
+    urls = [
         settings.prometheus_url,
         settings.alertmanager_url,
         settings.telegram_base_url,
         settings.llm_base_url,
         settings.qdrant_url,
         settings.embeddings_base_url,
+        heartbeat.get_secret_value() if heartbeat else "",
+        f"https://{proxmox}" if proxmox else "",
+        *settings.docker_hosts.values(),
     ]
-    return settings.limits().model_copy(
-        update={
-            "addresses": addresses(settings.docker_hosts, settings.docker_addresses),
-            "own_id": own_id,
-            "needs": [url for url in needs if url],
-        }
-    )
+    parts = (urlsplit(url) for url in urls)
+    return [f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in parts if one.hostname]
 
 
 def addresses(docker_hosts: dict[str, str], more: dict[str, str]) -> dict[str, list[str]]:
