@@ -3,15 +3,15 @@
 Not here: what the order of events means (policy/desired.py), or the rule that asks a person.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from domain.facts import ContainerEvent, ContainerFacts
 from nodes.view import View
 from policy.desired import Stop, death, explain
 from policy.reading import EVENT_WINDOW, missing_networks
 
-STREAM_LAG = timedelta(seconds=10)
-STREAM_LOOKS = 10
+STREAM_LOOKS, STREAM_LOOK_S = 20, 0.1
+"""How long a death may still be on its way: after our own start old ones are told again."""
 
 
 async def whose_doing(view: View, facts: ContainerFacts, last: ContainerFacts | None) -> Stop:
@@ -28,13 +28,13 @@ async def our_times(view: View, key: str) -> list[datetime]:
 
 
 async def _story(view: View, facts: ContainerFacts) -> list[ContainerEvent]:
-    """Its events; a death of seconds ago may still be on its way through the stream."""
+    """Its events; a death that nobody heard of may still be on its way through the stream."""
     ledger, key = view.deps.ledger, facts.target.key
     events = await ledger.stop_story(key)
-    died = facts.finished_at if facts.status in ("exited", "dead") else None
-    for _ in range(STREAM_LOOKS):
-        if died is None or view.now - died > STREAM_LAG or death(facts, events):
+    died = facts.status in ("exited", "dead") and facts.finished_at is not None
+    for _ in range(STREAM_LOOKS if died else 0):
+        if death(facts, events):
             break
-        await view.deps.clock.sleep(STREAM_LAG.total_seconds() / STREAM_LOOKS / 10)
+        await view.deps.clock.sleep(STREAM_LOOK_S)
         events = await ledger.stop_story(key)
     return events

@@ -49,6 +49,18 @@ async def test_a_dependency_whose_end_nobody_saw_is_asked_about(shop: Service) -
     assert await shop.world.store.pending_approval(incident)
 
 
+@pytest.mark.parametrize("code", [0, 1, 137, 255])
+async def test_a_death_that_nobody_witnessed_is_asked_about(shop: Service, code: int) -> None:
+    """Stopped while Nightshift was away, perhaps: a program may end a stop with any code."""
+    ended = shop.world.clock.now()
+    shop.world.containers.change("other", status="exited", exit_code=code, finished_at=ended)
+    incident = await shop.alert(firing(name="other"))
+    await shop.work(until_s=60)
+
+    assert shop.verbs() == []
+    assert await shop.world.store.pending_approval(incident)
+
+
 async def test_the_victims_own_crash_does_not_change_that(shop: Service) -> None:
     """Both down, one by a person's hand: nothing is started unasked."""
     shop.world.containers.stop("db")
