@@ -32,6 +32,7 @@ from nightshift.watch import Watch
 from nightshift.wiring_memory import open_memory
 from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
+from tools.alertmanager import AlertmanagerSilences
 from tools.console import ConsoleNotifier
 from tools.docker import DockerHosts
 from tools.docker_own import own_container_id
@@ -113,6 +114,7 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
         rulebook=load_runbooks(settings.nightshift_runbooks, kinds_of(tools)),
         limits=limits,
         guests=await _guests(settings, stack),
+        silences=await _silences(settings, stack),
         reasoner=open_reasoner(settings, stack, store, clock),
         tools=tools,
     )
@@ -134,6 +136,12 @@ async def _guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxCluster |
         task_timeout_s=settings.proxmox_task_timeout_s,
     )
     return await stack.enter_async_context(cluster)
+
+
+async def _silences(settings: Settings, stack: AsyncExitStack) -> AlertmanagerSilences | None:
+    """Alertmanager's silences, where its address is known."""
+    url = settings.alertmanager_url
+    return await stack.enter_async_context(AlertmanagerSilences(url)) if url else None
 
 
 def open_reasoner(

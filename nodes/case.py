@@ -32,6 +32,7 @@ def case_of(
         cited=[item for item in latest if item.id in diagnosis.evidence],
         stop=Stop.model_validate(kinds["stop"]) if "stop" in kinds else UNSEEN,
         stops=_stops(kinds.get("stops", {}).get("targets", {})),
+        silenced=str(kinds.get("silences", {}).get("said", "")),
         everyone=Inventory.model_validate(kinds.get("inventory", {"containers": []})).containers,
         limits=deps.limits,
         now=deps.clock.now(),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
+from domain.alert import Alert
 from domain.decision import Allowed, NeedsApproval, Refused
 from domain.deps import Deps
 from domain.diagnosis import Diagnosis
@@ -18,6 +19,7 @@ from domain.state import IncidentState
 from nodes.case import case_of
 from nodes.observe_again import observe_again
 from nodes.reach import act, inspect
+from nodes.silenced import silenced_meanwhile
 from nodes.story import tell
 from policy import guard
 from policy.settle import still_fits, took_place
@@ -79,6 +81,8 @@ async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int
     latest = list({item.kind: item for item in evidence}.values())
     diagnosis = Diagnosis.parse(state["diagnosis"] or {})
     case = case_of(state, deps, remedy, diagnosis, latest)
+    silenced = await silenced_meanwhile(deps, incident, Alert.parse(state["alert"]))
+    case = case.model_copy(update={"silenced": silenced or case.silenced})
     if not intents:
         standing = await deps.ledger.standing(
             incident, thread=incident, fence=state.get("fence", 0), keys=[]
@@ -92,7 +96,8 @@ async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int
         word = triage(situation(fresh), remedy.target.kind)
         if word.kind != "broken":
             return Refused(rule="changed", reason=f"Alertmanager says resolved; {word.reason}")
-        case = case_of(state, deps, remedy, _of_now(diagnosis, latest, fresh), fresh)
+        again = case_of(state, deps, remedy, _of_now(diagnosis, latest, fresh), fresh)
+        case = again.model_copy(update={"silenced": case.silenced})
     return await _in_turn(deps, intents, case)
 
 

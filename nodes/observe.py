@@ -19,6 +19,7 @@ from nodes.observe_custom import custom_looks
 from nodes.observe_guest import observe_guest
 from nodes.observe_host import host_below, http_answer
 from nodes.observe_stop import our_times, whose_doing
+from nodes.silenced import silences_read
 from nodes.view import (
     View,
     alert_told,
@@ -108,7 +109,7 @@ async def observe_alert(deps: Deps, alert: Alert, round_: int) -> list[Evidence]
 def _applies(kind: str, view: ContainerView) -> bool:
     if kind in ("stats", "memory_trend"):
         return view.scene.facts.running
-    return True
+    return kind != "silences" or view.deps.silences is not None
 
 
 async def _scene(view: ContainerView) -> Evidence:
@@ -218,6 +219,7 @@ LOOKS: tuple[tuple[str, Source, Look], ...] = (
     ("container", "docker", _container),
     ("stop", "ledger", _stop),
     ("stops", "ledger", _stops),
+    ("silences", "alertmanager", silences_read),
     ("events", "ledger", _events),
     ("attempts", "ledger", attempts_made),
     ("logs", "docker", _logs),

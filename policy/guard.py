@@ -29,7 +29,8 @@ class Case(Record):
     """All that the rules look at. `cited` is the evidence the diagnosis rests on.
 
     `stop` is whose doing the patient's state is, `stops` the same of the other containers that
-    a remedy may touch, by key. `everyone` are the containers; nodes and guests are in `cluster`.
+    a remedy may touch, by key; `silenced` says who silenced the alert. `everyone` are the
+    containers; nodes and guests are in `cluster`.
     """
 
     remedy: Remedy
@@ -40,6 +41,7 @@ class Case(Record):
     now: datetime
     attempts: int
     stops: dict[str, Stop] = Field(default_factory=dict)
+    silenced: str = ""
     cluster: GuestInventory = GuestInventory()
 
     @property
@@ -154,6 +156,7 @@ def _human(case: Case, standing: Standing) -> Word:
     if case.guest and (word := _guest_human(case)):
         return word
     wanted = [said for said in (_wanted(case, key) for key in _meant(case)) if said is not None]
+    wanted += [case.silenced] if case.silenced else []
     if not wanted:
         return None
     return NeedsApproval(rule="human", reason=f"somebody may have wanted this: {'; '.join(wanted)}")

@@ -105,6 +105,7 @@ ALONE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("needs_approval human", {"remedy": OF_DB, "stops": {DB.target.key: STOPPED}}, {}),
     ("needs_approval human", {"remedy": OF_DB, "stops": {DB.target.key: UNSEEN}}, {}),
     ("needs_approval human", {"remedy": OF_DB}, {}),
+    ("needs_approval human", {"silenced": "ann silenced it until noon"}, {}),
     ("refused evidence", {"cited": []}, {}),
     ("refused evidence", {"cited": [CITED[0], STALE]}, {}),
     ("refused evidence", {"cited": [CITED[0], BLIND]}, {}),
