@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.limits import Limits
 from domain.ports import Clock, Containers, Guests, Ledger, Memory, Metrics, Rulebook
 from domain.reasoning import Reasoner
+from domain.silence import Silences
 from domain.tooling import EvidenceTool
 
 
@@ -21,5 +22,6 @@ class Deps:
     rulebook: Rulebook
     limits: Limits
     guests: Guests | None = None
+    silences: Silences | None = None
     reasoner: Reasoner | None = None
     tools: Sequence[EvidenceTool] = ()

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from domain.plain import Plain, Record
 
-Source = Literal["alert", "docker", "prometheus", "ledger", "memory", "proxmox", "custom"]
+Source = Literal[
+    "alert", "alertmanager", "docker", "prometheus", "ledger", "memory", "proxmox", "custom"
+]
 Status = Literal["ok", "no_data", "stale", "error"]
 
 

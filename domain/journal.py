@@ -73,12 +73,12 @@ class Standing(Record):
     """All that policy must know of the past and present, read in one transaction.
 
     `recent` covers the cool-down window, `actions_last_hour` all targets, `acting` the targets
-    that have an intent without an outcome now. `cleared` is true when Alertmanager said
-    resolved since the incident opened. `holds_claim` is true for the current fence only.
+    that have an intent without an outcome now. `cleared_at` is when Alertmanager said
+    resolved, if it did since the incident opened. `holds_claim` is true for the current fence only.
     """
 
     paused: str = ""
-    cleared: bool = False
+    cleared_at: datetime | None = None
     holds_claim: bool = True
     recent: list[PastAttempt] = Field(default_factory=list)
     actions_last_hour: int = 0

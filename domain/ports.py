@@ -61,8 +61,12 @@ class Containers(Protocol):
     async def perform(self, effect: Effect) -> Performed:
         """Do one effect, once. Raises Transient when it is unknown whether it took place."""
 
-    def events(self, since: datetime | None) -> AsyncIterator[ContainerEvent]:
-        """The event stream of all hosts, from `since` on; raises Transient when it breaks."""
+    def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:
+        """The event stream of all hosts; raises Transient when it breaks.
+
+        `since` says by host from when on; of a host that it does not name everything that is
+        still told, and None means from now on.
+        """
 
 
 class Sample(Record):

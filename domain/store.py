@@ -166,5 +166,5 @@ class DesiredState(Protocol):
     async def well(self, facts: ContainerFacts) -> None:
         """Keep the facts of a container that is well now."""
 
-    async def last_event_at(self) -> datetime | None:
-        """Where to take up the stream again."""
+    async def last_events(self) -> dict[str, datetime]:
+        """By host, where to take up its stream again; an unknown host is absent."""

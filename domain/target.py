@@ -45,10 +45,14 @@ class Found(Record):
 
 
 class NotLocated(Record):
-    """No target, or more than one: `candidates` holds their names, `tried` the labels."""
+    """No target, or more than one: `candidates` holds their names, `tried` the labels.
+
+    `why` says what speaks against a container that the labels fit; empty where none fits.
+    """
 
     candidates: list[str]
     tried: list[str]
+    why: str = ""
 
 
 Location = Found | NotLocated

@@ -37,9 +37,9 @@ class Desired(Part):
             await self.database.write_quietly(self._well, facts)
             self.kept.well[key] = facts
 
-    async def last_event_at(self) -> datetime | None:
-        """Where to take up the stream again."""
-        return await self.database.read(self._last_event_at)
+    async def last_events(self) -> dict[str, datetime]:
+        """By host, where to take up its stream again; an unknown host is absent."""
+        return await self.database.read(self._last_events)
 
     async def stop_story(self, key: str) -> list[ContainerEvent]:
         """The last events of this target, oldest first: at most 50, and 5 of each kind."""
@@ -115,10 +115,17 @@ class Desired(Part):
             row.on_conflict_do_update(index_elements=["tenant", "target_key"], set_=again)
         )
 
-    def _last_event_at(self, connection: Connection) -> datetime | None:
-        last: datetime | None = connection.scalar(
-            select(func.max(container_events.c.at)).where(container_events.c.tenant == self.tenant)
+    def _last_events(self, connection: Connection) -> dict[str, datetime]:
+        told = container_events.c
+        rows = connection.execute(
+            select(told.target_key, func.max(told.at))
+            .where(told.tenant == self.tenant)
+            .group_by(told.target_key)
         )
+        last: dict[str, datetime] = {}
+        for key, at in rows:
+            host = key.partition(":")[2].partition("/")[0]
+            last[host] = max(at, last.get(host, at))
         return last
 
     def _story(self, connection: Connection, key: str) -> list[ContainerEvent]:

@@ -43,12 +43,12 @@ def read_standing(connection: Connection, part: Part, question: Question) -> Sta
     """The standing as this transaction sees it."""
     now = part.clock.now()
     paused = connection.scalar(select(pauses.c.reason).where(pauses.c.tenant == part.tenant))
-    cleared = connection.scalar(
+    cleared: datetime | None = connection.scalar(
         select(incidents.c.cleared_at).where(incidents.c.id == question.incident)
     )
     return Standing(
         paused=paused or "",
-        cleared=cleared is not None,
+        cleared_at=cleared,
         holds_claim=_holds(connection, part, question),
         recent=_recent(connection, part, question, since=now - part.window),
         actions_last_hour=_actions(connection, part, question, since=now - HOUR),

@@ -5,7 +5,7 @@ Not here: how a recording is collected (recording.py), or who runs over it (repl
 
 # ruff: noqa: D102  # the ports that these objects stand for carry the docstrings
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 
 from domain.alert import Alert
@@ -105,7 +105,9 @@ class RecordedContainers:
     async def perform(self, effect: Effect) -> Performed:
         raise Permanent("a replay has no effects")
 
-    async def events(self, since: datetime | None) -> AsyncGenerator[ContainerEvent, None]:
+    async def events(
+        self, since: Mapping[str, datetime] | None
+    ) -> AsyncGenerator[ContainerEvent, None]:
         nothing: list[ContainerEvent] = []
         for event in nothing:
             yield event

@@ -1,9 +1,9 @@
 """The continuous subscription to the runtimes' events: desired state. Not here: its meaning."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -16,7 +16,6 @@ from policy.reading import missing_networks
 
 log = structlog.get_logger(__name__)
 
-LOOK_BACK = timedelta(minutes=10)
 AGAIN_S = 2.0
 GLANCE = frozenset({"start", "unpause", "health_status", "connect", "update"})
 """Events after which a container may be well: worth keeping its facts."""
@@ -34,7 +33,7 @@ class Watch:
         while True:
             try:
                 await self.snapshot()
-                await self._follow(await self._since())
+                await self._follow(await self._store.last_events())
             except NightshiftError as error:
                 self.problem = f"event stream broken: {error}"
                 log.warning("event_stream_broken", error=str(error))
@@ -46,12 +45,8 @@ class Watch:
         for facts in inventory.containers:
             await self._keep(facts)
 
-    async def _since(self) -> datetime:
-        last = await self._store.last_event_at()
-        floor = self._clock.now() - LOOK_BACK
-        return max(last, floor) if last else floor
-
-    async def _follow(self, since: datetime) -> None:
+    async def _follow(self, since: Mapping[str, datetime]) -> None:
+        """From each host's last event on, however long ago: Docker tells what it still knows."""
         stream: AsyncIterator[ContainerEvent] = self._containers.events(since)
         async with aclosing(stream) as events:  # type: ignore[type-var]  # adapters give generators
             self.problem = ""

@@ -35,6 +35,7 @@ from nightshift.watch import Watch
 from nightshift.wiring_memory import open_memory
 from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
+from tools.alertmanager import AlertmanagerSilences
 from tools.console import ConsoleNotifier
 from tools.docker import DockerHosts
 from tools.docker_own import own_container_id
@@ -120,6 +121,7 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
         rulebook=load_runbooks(settings.nightshift_runbooks, kinds_of(tools)),
         limits=limits,
         guests=await open_guests(settings, stack),
+        silences=await _silences(settings, stack),
         reasoner=_heard(open_reasoner(settings, stack, store, clock), clock),
         tools=tools,
     )
@@ -145,6 +147,12 @@ async def open_guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxClust
         task_timeout_s=settings.proxmox_task_timeout_s,
     )
     return await stack.enter_async_context(cluster)
+
+
+async def _silences(settings: Settings, stack: AsyncExitStack) -> AlertmanagerSilences | None:
+    """Alertmanager's silences, where its address is known."""
+    url = settings.alertmanager_url
+    return await stack.enter_async_context(AlertmanagerSilences(url)) if url else None
 
 
 def open_reasoner(
@@ -179,21 +187,34 @@ def open_reasoner(
 
 def bounded(settings: Settings, *, own_id: str) -> Limits:
     """The settings' limits, with what only this machine knows."""
-    needs = [
+    return settings.limits().model_copy(
+        update={
+            "addresses": addresses(settings.docker_hosts, settings.docker_addresses),
+            "own_id": own_id,
+            "needs": needs(settings),
+        }
+    )
+
+
+def needs(settings: Settings) -> list[str]:
+    """The addresses of all that Nightshift itself asks or tells, without what may be secret.
+
+    A Docker socket is no address; a proxy before it is one.
+    """
+    heartbeat, proxmox = settings.heartbeat_url, settings.proxmox_host
+    urls = [
         settings.prometheus_url,
         settings.alertmanager_url,
         settings.telegram_base_url,
         settings.llm_base_url,
         settings.qdrant_url,
         settings.embeddings_base_url,
+        heartbeat.get_secret_value() if heartbeat else "",
+        f"https://{proxmox}" if proxmox else "",
+        *settings.docker_hosts.values(),
     ]
-    return settings.limits().model_copy(
-        update={
-            "addresses": addresses(settings.docker_hosts, settings.docker_addresses),
-            "own_id": own_id,
-            "needs": [url for url in needs if url],
-        }
-    )
+    parts = (urlsplit(url) for url in urls)
+    return [f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in parts if one.hostname]
 
 
 def addresses(docker_hosts: dict[str, str], more: dict[str, str]) -> dict[str, list[str]]:

@@ -15,6 +15,8 @@ from nodes.reason import Opinion, reason
 from nodes.story import tell
 from policy import guard
 from policy.ladder import GuestScene, Ladder, Scene, build, track
+from policy.next_rung import OF_THIS_RUNG, Refusals, barred
+from policy.reading import names_in
 
 Word = Allowed | NeedsApproval | Refused
 
@@ -38,9 +40,6 @@ async def analyse(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
     await deps.ledger.update(incident, diagnosis=diagnosis)
     await tell(deps, incident, "diagnosis", diagnosis.summary, diagnosis.plain())
     remedy, word = await _choose(state, deps, opinion.ladder, diagnosis, opinion.evidence)
-    if word and not isinstance(word, Allowed):
-        said = f"{remedy.name if remedy else 'nothing'}: {word.kind}, {word.reason}"
-        await tell(deps, incident, "policy", said, word.plain())
     return {
         "evidence": [*state.get("evidence", []), *opinion.seen],
         "diagnosis": diagnosis.plain(),
@@ -63,8 +62,20 @@ def _ladder(
     if match is None or seen is None or not seen.data:
         return Ladder(rungs=[], skipped={})
     record = track(Recall.parse(state.get("history", {})).exact, cause=match.cause)
-    scene = (Scene if seen.kind == "scene" else GuestScene).parse(seen.data)
+    guest = seen.kind == "guest_scene"
+    scene = GuestScene.parse(seen.data) if guest else _named(Scene.parse(seen.data), latest)
     return build(match.remedies, scene, record, tried=tried(state), limits=deps.limits)
+
+
+def _named(scene: Scene, latest: list[Evidence]) -> Scene:
+    """With the dependencies that the patient's own words name: its log, its health check."""
+    logs = situation(latest).get("logs", {}).get("mentions", [])
+    services = [facts.target.service for facts in scene.dependencies]
+    named = [
+        *(logs if isinstance(logs, list) else []),
+        *names_in(scene.facts.health_output, services),
+    ]
+    return scene.model_copy(update={"named": named})
 
 
 def _diagnosis(
@@ -95,17 +106,25 @@ async def _choose(
     diagnosis: Diagnosis,
     latest: list[Evidence],
 ) -> tuple[Remedy | None, Word | None]:
-    """The first rung that policy does not refuse for its own sake; a general no ends the search."""
-    refusal: Word | None = None
+    """The first rung that policy does not refuse for its own sake; a general no ends the search.
+
+    Every word but a plain yes is told, also where a later rung passes.
+    """
+    refused: Refusals = []
     for remedy in ladder.rungs:
         case = case_of(state, deps, remedy, diagnosis, latest)
-        word = guard.judge(case, await _standing(state, deps, remedy))
-        if not isinstance(word, Refused):
+        word = barred(remedy, refused) or guard.judge(case, await _standing(state, deps, remedy))
+        await _tell(state, deps, remedy, word)
+        if not isinstance(word, Refused) or word.rule not in OF_THIS_RUNG:
             return remedy, word
-        refusal = word
-        if word.rule not in ("cooldown", "protected", "blast"):
-            return remedy, word
-    return None, refusal
+        refused.append((remedy, word))
+    return None, refused[-1][1] if refused else None
+
+
+async def _tell(state: IncidentState, deps: Deps, remedy: Remedy, word: Word) -> None:
+    if not isinstance(word, Allowed):
+        said = f"{remedy.name}: {word.kind}, {word.reason}"
+        await tell(deps, state["incident"], "policy", said, word.plain())
 
 
 async def _standing(state: IncidentState, deps: Deps, remedy: Remedy) -> Standing:
@@ -113,4 +132,5 @@ async def _standing(state: IncidentState, deps: Deps, remedy: Remedy) -> Standin
     standing = await deps.ledger.standing(
         incident, thread=incident, fence=state.get("fence", 0), keys=remedy.touches
     )
-    return standing.model_copy(update={"holds_claim": True})
+    # Whether it is resolved is looked at by heal, which is later, and looks again.
+    return standing.model_copy(update={"holds_claim": True, "cleared_at": None})

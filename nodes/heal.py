@@ -5,21 +5,26 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
+from domain.alert import Alert
 from domain.decision import Allowed, NeedsApproval, Refused
 from domain.deps import Deps
 from domain.diagnosis import Diagnosis
 from domain.errors import NightshiftError, Permanent, Transient
+from domain.evidence import Evidence, situation
 from domain.guests import Facts
 from domain.incident import Attempt
 from domain.journal import EffectResult, Entry, HeldBy, Intent
 from domain.remedy import Remedy
 from domain.state import IncidentState
 from nodes.case import case_of
+from nodes.observe_again import observe_again
 from nodes.reach import act, inspect
 from nodes.rest import rest
+from nodes.silenced import silenced_meanwhile
 from nodes.story import tell
 from policy import guard
 from policy.settle import still_fits, took_place
+from policy.triage import triage
 
 Word = Allowed | NeedsApproval | Refused
 Result = Literal["done", "refused", "failed", "unknown"]
@@ -79,6 +84,8 @@ async def _reserve(
     latest = list({item.kind: item for item in evidence}.values())
     diagnosis = Diagnosis.parse(state["diagnosis"] or {})
     case = case_of(state, deps, remedy, diagnosis, latest)
+    silenced = await silenced_meanwhile(deps, incident, Alert.parse(state["alert"]))
+    case = case.model_copy(update={"silenced": silenced or case.silenced})
     if not intents:
         standing = await deps.ledger.standing(
             incident, thread=incident, fence=state.get("fence", 0), keys=[]
@@ -87,7 +94,21 @@ async def _reserve(
     recovered = _recovered(intents, case.by_key)
     if recovered:
         return Refused(rule="changed", reason=f"{recovered} recovered by itself meanwhile")
+    if (await deps.ledger.incident(incident)).cleared_at is not None:
+        fresh = await observe_again(state, deps, remedy.target)
+        word = triage(situation(fresh), remedy.target.kind)
+        if word.kind != "broken":
+            return Refused(rule="changed", reason=f"Alertmanager says resolved; {word.reason}")
+        again = case_of(state, deps, remedy, _of_now(diagnosis, latest, fresh), fresh)
+        case = again.model_copy(update={"silenced": case.silenced})
     return await _in_turn(runtime, intents, case)
+
+
+def _of_now(diagnosis: Diagnosis, latest: list[Evidence], fresh: list[Evidence]) -> Diagnosis:
+    """The diagnosis, resting on this round's observations of the kinds that it cites."""
+    kinds = {item.kind for item in latest if item.id in diagnosis.evidence}
+    cited = [item.id for item in fresh if item.kind in kinds]
+    return diagnosis.model_copy(update={"evidence": cited})
 
 
 def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:

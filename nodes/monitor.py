@@ -179,7 +179,7 @@ def _not_found(alert: Alert, found: NotLocated, nobody: str, silent: dict[str, s
     if found.candidates:
         reason = f"the alert's labels ({tried}) fit {', '.join(found.candidates)}"
     blind = [f"{system} {why}" for system, why in silent.items()]
-    return "; ".join(part for part in (ours, reason, *blind) if part)
+    return "; ".join(part for part in (ours, found.why or reason, *blind) if part)
 
 
 def _heard(evidence: list[Evidence]) -> str:

@@ -6,18 +6,20 @@ Not here: conclusions. A source that is silent, slow or broken becomes evidence 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from domain.alert import Alert
 from domain.deps import Deps
 from domain.evidence import Evidence, Source, Status
-from domain.facts import ContainerEvent, ContainerFacts
+from domain.facts import ContainerFacts
 from domain.guests import GuestInventory
 from domain.plain import Plain
 from domain.target import Target
 from nodes.observe_custom import custom_looks
 from nodes.observe_guest import observe_guest
 from nodes.observe_host import host_below, http_answer
+from nodes.observe_stop import our_times, whose_doing
+from nodes.silenced import silences_read
 from nodes.view import (
     View,
     alert_told,
@@ -28,14 +30,12 @@ from nodes.view import (
     metrics_of,
 )
 from policy import reading
-from policy.desired import death, explain
+from policy.desired import Stop
 from policy.ladder import Scene
-from policy.relations import dependencies, dependents
+from policy.relations import at_rest, dependencies, dependents
 
 TREND_WINDOW = timedelta(minutes=5)
 TREND_STEP_S = 5.0
-STREAM_LAG = timedelta(seconds=10)
-STREAM_LOOKS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ async def observe_alert(deps: Deps, alert: Alert, round_: int) -> list[Evidence]
 def _applies(kind: str, view: ContainerView) -> bool:
     if kind in ("stats", "memory_trend"):
         return view.scene.facts.running
-    return True
+    return kind != "silences" or view.deps.silences is not None
 
 
 async def _scene(view: ContainerView) -> Evidence:
@@ -127,34 +127,28 @@ async def _container(view: ContainerView) -> Evidence:
 
 
 async def _stop(view: ContainerView) -> Evidence:
-    events = await _story(view)
-    ours = await _our_times(view)
-    cut = reading.missing_networks(view.scene.facts, view.scene.last_healthy)
-    stop = explain(view.scene.facts, events, ours=ours, cut=cut)
-    return view.note("stop", "ledger", f"events of {view.target.key}", stop.detail, stop.plain())
+    facts = view.scene.facts
+    stop = await whose_doing(view, facts, view.scene.last_healthy)
+    return view.note("stop", "ledger", f"events of {facts.target.key}", stop.detail, stop.plain())
 
 
-async def _story(view: ContainerView) -> list[ContainerEvent]:
-    """The target's events; a death of seconds ago may still be on its way through the stream."""
-    ledger, facts = view.deps.ledger, view.scene.facts
-    events = await ledger.stop_story(view.target.key)
-    died = facts.finished_at if facts.status in ("exited", "dead") else None
-    for _ in range(STREAM_LOOKS):
-        if died is None or view.now - died > STREAM_LAG or death(facts, events):
-            break
-        await view.deps.clock.sleep(STREAM_LAG.total_seconds() / STREAM_LOOKS / 10)
-        events = await ledger.stop_story(view.target.key)
-    return events
+async def _stops(view: ContainerView) -> Evidence:
+    """The same of everything else that a remedy could touch, by target key."""
+    others = [*view.scene.dependencies, *view.scene.dependents]
+    found = await asyncio.gather(*(_told_apart(view, facts) for facts in others))
+    data: Plain = {"targets": {key: stop.plain() for key, stop in found}}
+    summary = f"{sum(stop.by != 'none' for _, stop in found)} of {len(found)} were stopped or fell"
+    return view.note("stops", "ledger", "events of its relations", summary, data)
 
 
-async def _our_times(view: ContainerView) -> list[datetime]:
-    since = view.now - reading.EVENT_WINDOW
-    return [entry.intent.at for entry in await view.deps.ledger.ours(view.target.key, since=since)]
+async def _told_apart(view: ContainerView, facts: ContainerFacts) -> tuple[str, Stop]:
+    key = facts.target.key
+    return key, await whose_doing(view, facts, await view.deps.ledger.last_healthy(key))
 
 
 async def _events(view: ContainerView) -> Evidence:
     events = await view.deps.ledger.stop_story(view.target.key)
-    data = reading.events_data(events, ours=await _our_times(view), now=view.now)
+    data = reading.events_data(events, ours=await our_times(view, view.target.key), now=view.now)
     summary = f"{data['starts']} starts, {data['dies']} deaths, {data['ooms']} OOM in 10 min"
     return view.note("events", "ledger", f"events of {view.target.key}", summary, data)
 
@@ -176,7 +170,9 @@ async def _stats(view: ContainerView) -> Evidence:
 
 
 async def _dependencies(view: ContainerView) -> Evidence:
-    data = reading.relations_data(view.scene.dependencies)
+    resting = [await _told_apart(view, one) for one in view.scene.dependencies if at_rest(one)]
+    stopped = [key for key, stop in resting if stop.by == "person"]
+    data = reading.relations_data(view.scene.dependencies, stopped=stopped)
     return view.note("dependencies", "docker", "labels", f"not well: {data['unwell']}", data)
 
 
@@ -222,6 +218,8 @@ LOOKS: tuple[tuple[str, Source, Look], ...] = (
     ("inventory", "docker", containers_listed),
     ("container", "docker", _container),
     ("stop", "ledger", _stop),
+    ("stops", "ledger", _stops),
+    ("silences", "alertmanager", silences_read),
     ("events", "ledger", _events),
     ("attempts", "ledger", attempts_made),
     ("logs", "docker", _logs),

@@ -12,6 +12,7 @@ from domain.plain import Plain
 from domain.target import Target
 from nodes.host_probe import probe_host
 from nodes.observe_custom import custom_looks
+from nodes.silenced import silences_read
 from nodes.view import (
     View,
     alert_told,
@@ -57,6 +58,7 @@ async def observe_guest(frame: View) -> list[Evidence]:
     cluster = await _completed(frame, guest)
     view = GuestView(facts=guest, blind=blind, **vars(replace(frame, cluster=cluster)))
     looks = NODE_LOOKS if frame.target.kind == "node" else GUEST_LOOKS
+    looks = tuple(one for one in looks if one[0] != "silences" or frame.deps.silences)
     own = (in_time(view, *one) for one in custom_looks(view))
     return list(await asyncio.gather(*(in_time(view, *one) for one in looks), *own))
 
@@ -162,6 +164,7 @@ SHARED: tuple[tuple[str, Source, Look], ...] = (
     ("inventory", "docker", containers_listed),
     ("node", "proxmox", _node),
     ("attempts", "ledger", attempts_made),
+    ("silences", "alertmanager", silences_read),
     ("probe", "prometheus", _probe),
     ("expression", "prometheus", expression_read),
 )

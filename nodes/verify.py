@@ -15,9 +15,7 @@ from domain.incident import Attempt
 from domain.remedy import Remedy
 from domain.state import IncidentState
 from domain.verdict import Verdict
-from nodes.case import tried
-from nodes.observe import observe
-from nodes.reach import survey
+from nodes.observe_again import observe_again
 from nodes.signals import Acted, look
 from nodes.story import tell
 from policy.ladder import GuestScene
@@ -27,7 +25,7 @@ from policy.triage import triage
 NEXT_LOOK = timedelta(seconds=5)
 WAITING = 4
 START_PERIOD = timedelta(minutes=10)
-AGAIN = ("changed",)
+AGAIN = ("changed", "cleared")
 """Refusals after which the world looks different: worth another analysis."""
 
 
@@ -138,23 +136,16 @@ async def _settled(
 
 async def _next_round(state: IncidentState, deps: Deps) -> tuple[list[Evidence], IncidentState]:
     target = Remedy.parse(state["remedy"] or {}).target
-    inventory, cluster = await survey(deps)
-    if target.kind == "container" and all(one.target != target for one in inventory.containers):
-        silent = inventory.unreachable.get(target.host)
+    evidence = await observe_again(state, deps, target)
+    if not evidence:
+        silent = (await deps.containers.inventory()).unreachable.get(target.host)
         reason = f"{target.name} cannot be seen: {silent}" if silent else f"{target.name} is gone"
         return [], {"outcome": "escalated", "reason": reason}
-    round_ = state.get("round", 0) + 1
-    evidence = await observe(
-        deps,
-        alert=Alert.parse(state["alert"]),
-        target=target,
-        everyone=inventory.containers,
-        cluster=cluster,
-        round_=round_,
-        tried=tried(state),
-    )
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)
-    return evidence, {"evidence": [*state.get("evidence", []), *ids], "round": round_}
+    return evidence, {
+        "evidence": [*state.get("evidence", []), *ids],
+        "round": state.get("round", 0) + 1,
+    }
 
 
 async def _after_refusal(state: IncidentState, deps: Deps, attempt: Attempt) -> IncidentState:

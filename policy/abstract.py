@@ -17,7 +17,7 @@ from domain.reasoning import Item
 from policy.money import tokens_in
 from policy.redact import Redactor, is_secret_name
 
-HIDDEN_KINDS = frozenset({"scene", "inventory", "guest_scene", "cluster"})
+HIDDEN_KINDS = frozenset({"scene", "stops", "silences", "inventory", "guest_scene", "cluster"})
 """What code alone needs: whole inspections."""
 FIELDS: dict[str, tuple[str, ...]] = {
     "alert": ("name", "severity", "annotations", "labels"),

@@ -2,7 +2,7 @@
 
 from domain.facts import ContainerFacts
 from domain.remedy import Remedy
-from policy.relations import dependencies
+from policy.relations import at_rest, dependencies
 
 
 def blast_radius(
@@ -28,7 +28,7 @@ def _root_of_trouble(facts: ContainerFacts, everyone: list[ContainerFacts]) -> b
         facts.status == "exited" and facts.exit_code not in (0, 143)
     )
     unwell = broken or (facts.running and facts.health == "unhealthy")
-    return unwell and all(one.well for one in dependencies(facts, everyone))
+    return unwell and all(one.well or at_rest(one) for one in dependencies(facts, everyone))
 
 
 def _takes_down_the_healthy(remedy: Remedy, everyone: list[ContainerFacts]) -> str:

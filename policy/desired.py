@@ -11,11 +11,12 @@ from domain.facts import ContainerEvent, ContainerFacts
 from domain.plain import Record
 
 By = Literal["crash", "oom", "person", "ours", "unexplained", "none", "backup", "ha"]
-QUIET_EXITS = frozenset({0, 137, 143})
-"""Exit codes that a stop leaves: without an event nobody can tell it from somebody's decision."""
+KILLED = 137
 KILL_TO_DIE = timedelta(seconds=30)
 DIE_TO_STOP = timedelta(seconds=3)
 CLOCK_SKEW = timedelta(seconds=2)
+DIE_LATE = timedelta(seconds=15)
+"""Docker reports a death once it has cleaned up after it: seconds later, on a busy host."""
 
 
 class Stop(Record):
@@ -63,24 +64,24 @@ def _explain_exit(
 
 
 def _unseen_exit(facts: ContainerFacts) -> Stop:
+    """A death that nobody witnessed: a stop may leave any exit code (ADR 11)."""
     code = facts.exit_code
-    if facts.oom_killed:
+    if facts.oom_killed and code == KILLED:
         return Stop(by="oom", exit_code=code, detail="killed at its memory limit")
-    if code in QUIET_EXITS:
-        return Stop(by="unexplained", exit_code=code, detail=f"exit {code} that no event explains")
-    return Stop(by="crash", exit_code=code, detail=f"exited with code {code}")
+    return Stop(by="unexplained", exit_code=code, detail=f"exit {code} that no event explains")
 
 
 def death(facts: ContainerFacts, events: list[ContainerEvent]) -> ContainerEvent | None:
     """The `die` event that ended its last run, if it was seen."""
     if facts.finished_at is None:
         return None
+    end = facts.finished_at
     near = [
         event
         for event in events
-        if event.action == "die" and abs(event.at - facts.finished_at) <= CLOCK_SKEW
+        if event.action == "die" and end - CLOCK_SKEW <= event.at <= end + DIE_LATE
     ]
-    return near[-1] if near else None
+    return min(near, key=lambda event: abs(event.at - end), default=None)
 
 
 def _born(death: ContainerEvent, events: list[ContainerEvent]) -> datetime:

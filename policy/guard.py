@@ -8,6 +8,8 @@ facts, answers the rules about people, evidence and mode, and no other.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from pydantic import Field
+
 from domain.decision import Allowed, NeedsApproval, Refused
 from domain.evidence import Evidence
 from domain.facts import ContainerFacts
@@ -29,7 +31,9 @@ AHEAD = timedelta(seconds=5)
 class Case(Record):
     """All that the rules look at. `cited` is the evidence the diagnosis rests on.
 
-    `everyone` are the containers; nodes and guests are in `cluster`.
+    `stop` is whose doing the patient's state is, `stops` the same of the other containers that
+    a remedy may touch, by key; `silenced` says who silenced the alert. `everyone` are the
+    containers; nodes and guests are in `cluster`.
     """
 
     remedy: Remedy
@@ -39,6 +43,8 @@ class Case(Record):
     limits: Limits
     now: datetime
     attempts: int
+    stops: dict[str, Stop] = Field(default_factory=dict)
+    silenced: str = ""
     cluster: GuestInventory = GuestInventory()
 
     @property
@@ -53,6 +59,7 @@ class Case(Record):
         return {facts.target.key: facts for facts in all_facts}
 
 
+UNSEEN = Stop(by="unexplained", detail="no events were seen")
 Word = NeedsApproval | Refused | None
 Rule = Callable[[Case, Standing], Word]
 
@@ -91,13 +98,13 @@ def _claim(case: Case, standing: Standing) -> Word:
 
 
 def _cleared(case: Case, standing: Standing) -> Word:
-    if not standing.cleared or case.remedy.name in ("wait", "escalate"):
+    """`resolved` is not believed, but what was seen before it is no proof any more."""
+    if standing.cleared_at is None or not case.remedy.effects:
         return None
-    if any(item.kind in ("container", "guest") and item.status == "ok" for item in case.cited):
+    seen = [item for item in case.cited if item.kind in ("container", "guest")]
+    if any(item.status == "ok" and item.at >= standing.cleared_at for item in seen):
         return None
-    return _refuse(
-        "cleared", "Alertmanager says it is resolved, and nothing observed says otherwise"
-    )
+    return _refuse("cleared", "Alertmanager says it is resolved, and nobody has looked since")
 
 
 def _scope(case: Case, standing: Standing) -> Word:
@@ -151,9 +158,26 @@ def _human(case: Case, standing: Standing) -> Word:
         return None
     if case.guest and (word := _guest_human(case)):
         return word
-    if case.stop.by not in ("person", "unexplained"):
+    wanted = [said for said in (_wanted(case, key) for key in _meant(case)) if said is not None]
+    wanted += [case.silenced] if case.silenced else []
+    if not wanted:
         return None
-    return NeedsApproval(rule="human", reason=f"somebody may have wanted this: {case.stop.detail}")
+    return NeedsApproval(rule="human", reason=f"somebody may have wanted this: {'; '.join(wanted)}")
+
+
+def _meant(case: Case) -> list[str]:
+    """The patient, and every other target that the remedy would change."""
+    return list(dict.fromkeys([case.remedy.target.key, *case.remedy.touches]))
+
+
+def _wanted(case: Case, key: str) -> str | None:
+    """Whose decision the state of this target may be; of one nobody looked at, it may be one."""
+    patient = key == case.remedy.target.key
+    stop = case.stop if patient else case.stops.get(key, UNSEEN)
+    if stop.by not in ("person", "unexplained"):
+        return None
+    facts = case.by_key.get(key)
+    return stop.detail if patient else f"{facts.target.name if facts else key}: {stop.detail}"
 
 
 def _guest_human(case: Case) -> Word:

@@ -6,6 +6,8 @@ which order, is decided here from facts.
 
 from collections.abc import Callable
 
+from pydantic import Field
+
 from domain.facts import ContainerFacts
 from domain.guests import GuestFacts
 from domain.incident import Episode
@@ -13,7 +15,9 @@ from domain.limits import Limits
 from domain.plain import Record
 from domain.remedy import LADDER, Effect, Precondition, Remedy, RemedyName, Verb
 from policy.ladder_guest import GUEST_BUILDERS, Rung
+from policy.relations import at_rest
 
+NOT_APPLICABLE = "does not apply to the target as it is"
 MEMORY_STEP = 16 * 1024**2
 IDLE: dict[RemedyName, str] = {
     "wait": "it recovers by itself",
@@ -29,6 +33,8 @@ class Scene(Record):
     dependencies: list[ContainerFacts]
     dependents: list[ContainerFacts]
     last_healthy: ContainerFacts | None = None
+    named: list[str] = Field(default_factory=list)
+    """Services among its dependencies that its log or its health check names."""
 
 
 class GuestScene(Record):
@@ -78,7 +84,7 @@ def build(
         reason = _known_to_fail(name, record, tried)
         rung = None if reason else _rung(name, scene, limits)
         if rung is None:
-            skipped[name] = reason or "does not apply to the target as it is"
+            skipped[name] = reason or NOT_APPLICABLE
         else:
             rungs.append(rung)
     rungs.sort(key=lambda rung: record.healed.get(rung.name, 0) == 0)
@@ -172,7 +178,8 @@ def _raise_memory(scene: Scene, limits: Limits) -> Rung:
 
 
 def _start_dependency(scene: Scene, limits: Limits) -> Rung:
-    down = [_effect("start", facts) for facts in scene.dependencies if _down(facts)]
+    missed = [facts for facts in scene.dependencies if not at_rest(facts)]
+    down = [_effect("start", facts) for facts in missed if _down(facts)]
     if down and _down(scene.facts):
         down.append(_effect("start", scene.facts))
     return down, "low", "the dependency runs and the target recovers", "docker stop", ""
@@ -184,7 +191,10 @@ def _restart(scene: Scene, limits: Limits) -> Rung:
 
 
 def _restart_dependency(scene: Scene, limits: Limits) -> Rung:
-    suspects = [facts for facts in scene.dependencies if facts.running and not _proved_well(facts)]
+    """Those that are unhealthy or named; where it stands on one alone, that one."""
+    needed = [facts for facts in scene.dependencies if not at_rest(facts)]
+    open_ = [facts for facts in needed if facts.running and not _proved_well(facts)]
+    suspects = [one for one in open_ if len(needed) == 1 or _suspect(one, scene)]
     effects = [_effect("restart", facts) for facts in suspects]
     return effects, "high", "the target recovers with its dependency", "cannot be undone", ""
 
@@ -193,6 +203,10 @@ def _restart_dependents(scene: Scene, limits: Limits) -> Rung:
     unwell = [facts for facts in scene.dependents if facts.running and not facts.well]
     effects = [_effect("restart", facts) for facts in unwell]
     return effects, "high", "the dependents recover", "cannot be undone", ""
+
+
+def _suspect(facts: ContainerFacts, scene: Scene) -> bool:
+    return facts.health == "unhealthy" or facts.target.service in scene.named
 
 
 def _proved_well(facts: ContainerFacts) -> bool:

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from domain.alert import Alert
 from domain.facts import ContainerFacts
-from domain.target import Found, Location, NotLocated
+from domain.target import Found, Location, NotLocated, Target
 
+ID_LABELS = ("container_id", "id")
 NAME_LABELS = ("name", "container", "container_name")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SERVICE_LABELS = ("container_label_com_docker_compose_service", "compose_service", "service")
 PROJECT_LABELS = ("container_label_com_docker_compose_project", "compose_project", "project")
-HOST_LABELS = ("docker_host", "host", "node")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 Rule = Callable[[Alert, list[ContainerFacts]], tuple[str, list[ContainerFacts]]]
@@ -27,13 +27,13 @@ def locate(
     """The one container that the alert's labels name, else who was considered and why.
 
     Rules go from exact to indirect; the first that finds anybody decides, and finding two
-    is not finding one. An id and a name that disagree are nobody's.
+    is not finding one. An id and a name that disagree are nobody's. `containers` are those of
+    the hosts that the alert may be about (locate_host.py).
     """
-    pool = _on_named_host(alert, containers)
     tried: list[str] = []
     found: list[ContainerFacts] = []
     for rule in (_by_id, _by_name, _by_service, _by_url(addresses), _by_mountpoint):
-        label, found = rule(alert, pool)
+        label, found = rule(alert, containers)
         if label:
             tried.append(label)
         if found:
@@ -43,10 +43,10 @@ def locate(
     return NotLocated(candidates=[facts.target.key for facts in found], tried=tried)
 
 
-def _on_named_host(alert: Alert, containers: list[ContainerFacts]) -> list[ContainerFacts]:
-    hosts = {facts.target.host for facts in containers}
-    named = [alert.labels[label] for label in HOST_LABELS if alert.labels.get(label) in hosts]
-    return [facts for facts in containers if not named or facts.target.host in named]
+def exact(alert: Alert, target: Target) -> bool:
+    """Does the alert carry this container's full id, which no namesake has?"""
+    _, value = _first(alert, ID_LABELS)
+    return target.id in _FULL_ID.findall(value)
 
 
 def _first(alert: Alert, labels: tuple[str, ...]) -> tuple[str, str]:
@@ -56,7 +56,7 @@ def _first(alert: Alert, labels: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _by_id(alert: Alert, pool: list[ContainerFacts]) -> tuple[str, list[ContainerFacts]]:
-    label, value = _first(alert, ("container_id", "id"))
+    label, value = _first(alert, ID_LABELS)
     ids = set(_FULL_ID.findall(value))
     return (f"{label}={value}" if ids else ""), [f for f in pool if f.target.id in ids]
 

@@ -7,6 +7,7 @@ from domain.decision import NeedsApproval, Refused
 from domain.diagnosis import Diagnosis
 from domain.incident import Attempt, Outcome
 from domain.verdict import Verdict
+from policy.ladder import NOT_APPLICABLE
 
 
 def conclude(
@@ -31,7 +32,7 @@ def conclude(
         return "escalated", decision.reason
     if verdict:
         return "escalated", f"still broken after {len(attempts)} attempt(s): {verdict.reason}"
-    return "escalated", _nothing_to_do(diagnosis)
+    return "escalated", _nothing_to_do(diagnosis, attempts)
 
 
 def _healed(verdict: Verdict, attempts: list[Attempt]) -> tuple[Outcome, str]:
@@ -43,14 +44,20 @@ def _acts(attempt: Attempt) -> bool:
     return attempt.remedy not in ("wait", "escalate")
 
 
-def _nothing_to_do(diagnosis: Diagnosis | None) -> str:
+def _nothing_to_do(diagnosis: Diagnosis | None, attempts: list[Attempt]) -> str:
     if diagnosis is None:
         return "no runbook explains what was observed"
     if diagnosis.decided_by == "none":
         return diagnosis.summary
-    if diagnosis.ladder:
-        return "every remedy was tried or is known to fail"
+    if diagnosis.ladder or _spent(diagnosis, attempts):
+        return f"every remedy was tried or is known to fail: {diagnosis.summary}"
     return f"{diagnosis.summary.rstrip('.')}: no safe remedy"
+
+
+def _spent(diagnosis: Diagnosis, attempts: list[Attempt]) -> bool:
+    """Was anything done, or left out because it is known to fail?"""
+    done = any(_acts(one) and one.result != "refused" for one in attempts)
+    return done or any(reason != NOT_APPLICABLE for reason in diagnosis.skipped.values())
 
 
 def proven(attempts: list[Attempt]) -> tuple[str | None, list[str]]:

@@ -9,8 +9,9 @@ from domain.guests import GuestInventory
 from domain.limits import Limits
 from domain.target import Found, Location, NotLocated
 from policy.ground import Bearer, under_docker, what_is_down, words
-from policy.locate import HOST_LABELS, locate
+from policy.locate import exact, locate
 from policy.locate_guest import locate_guest, speaks_of_guests
+from policy.locate_host import DOCKER_HOST, Whereabouts, whereabouts
 
 BOOT_S = 300.0
 """How long Docker may take to answer after its host was started."""
@@ -20,20 +21,39 @@ def place(alert: Alert, docker: Inventory, cluster: GuestInventory, limits: Limi
     """The one target to work on. What is down below it is the target in its stead (`via`)."""
     if speaks_of_guests(alert):
         return _grounded(locate_guest(alert, cluster), cluster)
-    found = locate(alert, docker.containers, limits.addresses)
-    if isinstance(found, Found):
+    where = whereabouts(alert, docker, cluster, limits)
+    pool = [facts for facts in docker.containers if facts.target.host in where.hosts]
+    found = locate(alert, pool, limits.addresses)
+    if isinstance(found, Found) and (not where.doubt or exact(alert, found.target)):
         return _lowered(found, docker.containers, cluster, limits)
+    told = isinstance(found, Found) or where.named
+    unsure = NotLocated(candidates=[], tried=found.tried, why=where.doubt if told else "")
+    if isinstance(found, Found):
+        return unsure
     if found.candidates:
         return found
-    named = alert.labels.get("docker_host", "") in docker.unreachable
+    return _beyond(alert, unsure, where, docker, cluster, limits)
+
+
+def _beyond(
+    alert: Alert,
+    unsure: NotLocated,
+    where: Whereabouts,
+    docker: Inventory,
+    cluster: GuestInventory,
+    limits: Limits,
+) -> Location:
+    """No container that is seen: a guest or node, or what is down below a silent Docker."""
     others = locate_guest(alert, cluster)
-    if isinstance(others, NotLocated):
-        tried = list(dict.fromkeys([*found.tried, *others.tried]))
-        others = others.model_copy(update={"tried": tried})
-    if named or (isinstance(others, NotLocated) and not others.candidates):
-        lost = _out_of_reach(alert, found.tried, docker, cluster, limits)
-        return lost or _grounded(others, cluster)
-    return _grounded(others, cluster)
+    of_docker = DOCKER_HOST in alert.labels or (bool(where.silent) and bool(unsure.tried))
+    if isinstance(others, Found) and not of_docker:
+        return _grounded(others, cluster)
+    candidates = others.candidates if isinstance(others, NotLocated) else []
+    tried = list(dict.fromkeys([*unsure.tried, *others.tried]))
+    nobody = unsure.model_copy(update={"candidates": candidates, "tried": tried})
+    if candidates and not where.silent:
+        return nobody
+    return _out_of_reach(where, unsure, docker, cluster, limits) or nobody
 
 
 def booting(docker: Inventory, cluster: GuestInventory, limits: Limits) -> str:
@@ -75,15 +95,15 @@ def _lowered(
 
 
 def _out_of_reach(
-    alert: Alert, tried: list[str], docker: Inventory, cluster: GuestInventory, limits: Limits
+    where: Whereabouts,
+    unsure: NotLocated,
+    docker: Inventory,
+    cluster: GuestInventory,
+    limits: Limits,
 ) -> Found | None:
     """What is down below the Docker host that the alert names, or below the only silent one."""
-    named = [alert.labels[one] for one in HOST_LABELS if alert.labels.get(one)]
-    hosts = [host for host in docker.unreachable if host in named]
-    elsewhere = "docker_host" in alert.labels or any(
-        facts.target.host in named for facts in docker.containers
-    )
-    if not hosts and (elsewhere or not tried):
+    hosts = where.silent
+    if not hosts and (where.named or not unsure.tried):
         return None
     down = {host: _down_under(host, cluster, limits) for host in hosts or docker.unreachable}
     lost = [(host, bearer) for host, bearer in down.items() if bearer]
@@ -91,7 +111,7 @@ def _out_of_reach(
         return None
     host, bearer = lost[0]
     via = f"Docker on {host} is out of reach, and {words(bearer)}"
-    return Found(target=bearer.target, tried=tried, via=via)
+    return Found(target=bearer.target, tried=unsure.tried, via=via)
 
 
 def _down_under(host: str, cluster: GuestInventory, limits: Limits) -> Bearer | None:

@@ -8,6 +8,9 @@ from domain.limits import Limits
 from policy.ground import docker_hosts_on
 from policy.locate import answers_at
 
+PORTS = {"http": 80, "https": 443, "tcp": 2375, "ssh": 22}
+"""Where an address without a port leads."""
+
 
 def needed_by_us(facts: ContainerFacts | None, limits: Limits) -> str:
     """Why this container is protected, or an empty string."""
@@ -19,8 +22,9 @@ def needed_by_us(facts: ContainerFacts | None, limits: Limits) -> str:
         return "Nightshift itself"
     for url in limits.needs:
         parts = urlsplit(url)
-        if parts.hostname and answers_at(facts, parts.hostname, parts.port, limits.addresses):
-            return f"it serves {parts.hostname}:{parts.port}"
+        port = parts.port or PORTS.get(parts.scheme)
+        if parts.hostname and answers_at(facts, parts.hostname, port, limits.addresses):
+            return f"it serves {parts.hostname}:{port}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ from domain.facts import ContainerEvent, ContainerFacts, ContainerStats
 from domain.limits import Limits
 from domain.plain import Plain
 from policy.redact import without_secrets
+from policy.relations import ONCE, ONE_SHOT, at_rest, one_shot_label
 
 EVENT_WINDOW = timedelta(minutes=10)
 FULL = 0.05
@@ -48,7 +50,7 @@ def container_data(
 
 def neighbour(facts: ContainerFacts, limits: Limits) -> ContainerFacts:
     """What policy needs of a container that is not the patient: hosts may run hundreds."""
-    asked = {*limits.scope, *(name.partition("=")[0] for name in limits.excluded)}
+    asked = {ONE_SHOT, *limits.scope, *(name.partition("=")[0] for name in limits.excluded)}
     labels = {key: value for key, value in facts.labels.items() if key in asked}
     return facts.model_copy(update={"labels": labels, "mounts": [], "health_output": ""})
 
@@ -67,11 +69,11 @@ def missing_networks(facts: ContainerFacts, last: ContainerFacts | None) -> list
 
 def one_shot(facts: ContainerFacts, *, needed: bool) -> bool:
     """Is it a job that is meant to end? By label, else by everything a service would have."""
-    label = facts.labels.get("nightshift.one_shot", "").lower()
-    if label:
-        return label in ("1", "true", "yes")
+    label = one_shot_label(facts)
+    if label is not None:
+        return label
     serves = bool(facts.ports) or facts.health != "none" or needed
-    return facts.restart_policy in ("", "no", "on-failure") and not serves
+    return facts.restart_policy in ONCE and not serves
 
 
 def events_data(events: list[ContainerEvent], *, ours: list[datetime], now: datetime) -> Plain:
@@ -106,7 +108,7 @@ def logs_data(lines: list[str], *, names: list[str]) -> Plain:
         "lines": list(told),
         "last": told[-1] if told else "",
         "repeated": repeated,
-        "mentions": [name for name in names if any(name in line for line in tail)],
+        "mentions": list(names_in("\n".join(tail), names)),
         "no_space": any("no space left on device" in line.lower() for line in tail),
     }
 
@@ -114,6 +116,11 @@ def logs_data(lines: list[str], *, names: list[str]) -> Plain:
 def quoted(lines: list[str]) -> list[str]:
     """Lines of a log as they may be kept and shown; a private key of many lines becomes one."""
     return without_secrets("\n".join(lines)).split("\n") if lines else []
+
+
+def names_in(text: str, names: list[str]) -> list[str]:
+    """Those of the names that stand in the text as words of their own: `db:5432`, not `dbus`."""
+    return [name for name in names if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text)]
 
 
 def stats_data(stats: ContainerStats) -> Plain:
@@ -126,8 +133,13 @@ def stats_data(stats: ContainerStats) -> Plain:
     }
 
 
-def relations_data(others: list[ContainerFacts]) -> Plain:
-    """The state of what it stands on, or of what stands on it."""
+def relations_data(others: list[ContainerFacts], *, stopped: Collection[str] = ()) -> Plain:
+    """The state of what it stands on, or of what stands on it.
+
+    What is at rest is not missed, unless its key is among the `stopped`: by a person.
+    """
+    missed = [one for one in others if one.target.key in stopped or not at_rest(one)]
+    unwell = [one.target.name for one in missed if not one.well]
     return {
         "items": [
             {
@@ -139,9 +151,9 @@ def relations_data(others: list[ContainerFacts]) -> Plain:
             }
             for facts in others
         ],
-        "down": [f.target.name for f in others if f.status in ("exited", "dead", "created")],
-        "unwell": [facts.target.name for facts in others if not facts.well],
-        "all_well": all(facts.well for facts in others),
+        "down": [one.target.name for one in missed if one.status in ("exited", "dead")],
+        "unwell": list(unwell),
+        "all_well": not unwell,
     }
 
 

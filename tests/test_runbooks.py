@@ -223,9 +223,14 @@ CASES: list[tuple[str, str | None, Changes]] = [
         {"container": LOOPING, "events": MANY, "logs": SAME_LINE},
     ),
     (
-        "the same line, seen between two deaths",
-        "bad-config",
+        "the same line, seen between two deaths: it may be that of the start",
+        "flapping",
         {"container": {"up_s": 0.4}, "events": MANY, "logs": SAME_LINE},
+    ),
+    (
+        "it runs, fails its check, and each of its starts was told",
+        "flapping",
+        {"container": {**SICK, "up_s": 9.0}, "events": MANY, "logs": SAME_LINE},
     ),
     (
         "the same line with well dependencies",

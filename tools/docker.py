@@ -129,7 +129,7 @@ class DockerHosts:
         """Do one effect, once. Raises NotFound, Conflict, Permanent; Transient when unknown."""
         return await docker_effects.perform(self._host(effect.target), effect)
 
-    def events(self, since: datetime | None) -> AsyncGenerator[ContainerEvent, None]:
+    def events(self, since: Mapping[str, datetime] | None) -> AsyncGenerator[ContainerEvent, None]:
         """The event stream of all hosts, from `since` on; close it with `aclose()`.
 
         Raises Transient when an open stream breaks or no host answers. A host that is down

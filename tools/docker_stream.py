@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,15 @@ class _Opened:
     host: str
 
 
-_Item = ContainerEvent | _Broken | _Opened
+@dataclass(frozen=True)
+class _Told:
+    """A host's event."""
+
+    host: str
+    event: ContainerEvent
+
+
+_Item = _Told | _Broken | _Opened
 
 
 class _Stream:
@@ -105,7 +113,7 @@ class _Stream:
             self._name(event, reducer)
             reduced = reducer.reduce(event)
             if reduced is not None:
-                self._put(reduced)
+                self._put(_Told(self.host.name, reduced))
 
     def _name(self, event: dict[str, Any], reducer: Reducer) -> None:
         """Look up a container that was made after the listing; a network event lacks its name."""
@@ -118,9 +126,9 @@ class _Stream:
 
 
 async def merged(
-    hosts: Sequence[Host], since: datetime | None
+    hosts: Sequence[Host], since: Mapping[str, datetime] | None
 ) -> AsyncGenerator[ContainerEvent, None]:
-    """The events of all hosts as they come; each host's are in order.
+    """The events of all hosts as they come, of each since its own time; each host's are in order.
 
     Raises Transient when an open stream breaks or no host can be reached.
     """
@@ -130,41 +138,62 @@ async def merged(
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
-    streams = [_Stream(host, _since(since), put) for host in hosts]
-    missing: set[str] = set()
+    streams = [_Stream(host, _since(host.name, since), put) for host in hosts]
+    silence = _Silence(hosts)
     try:
         while True:
-            item = await _next(queue, [host for host in hosts if host.name not in missing])
-            if isinstance(item, ContainerEvent):
-                yield item
-            elif isinstance(item, _Opened):
-                missing.discard(item.host)
-            elif isinstance(item, _Broken):
-                missing.add(item.host)
-                if item.was_open or len(missing) == len(hosts):
-                    raise Transient(item.reason)
+            item = await silence.next(queue)
+            if isinstance(item, _Told):
+                yield item.event
+            elif isinstance(item, _Broken) and (item.was_open or not silence.open):
+                raise Transient(item.reason)
     finally:
         for stream in streams:
             stream.close()
 
 
-async def _next(queue: asyncio.Queue[_Item], hosts: Sequence[Host]) -> _Item | None:
-    """The next item; after a long silence None, once all daemons said that they are there."""
-    try:
-        async with asyncio.timeout(QUIET_S):
-            return await queue.get()
-    except TimeoutError:
-        await asyncio.gather(*(host.call("ask for a sign of life", _ping) for host in hosts))
-        return None
+class _Silence:
+    """When each host was last heard of; one that is silent is asked whether it is still there.
+
+    A host whose stream could not be opened is not among the `open`: it is tried again beside.
+    """
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self._hosts = {host.name: host for host in hosts}
+        now = asyncio.get_running_loop().time()
+        self.open = dict.fromkeys(self._hosts, now)
+
+    async def next(self, queue: "asyncio.Queue[_Item]") -> _Item | None:
+        """The next item; None once a host that was silent has said that it is there."""
+        clock = asyncio.get_running_loop().time
+        oldest = min(self.open.values(), default=clock())
+        try:
+            async with asyncio.timeout(max(0.0, oldest + QUIET_S - clock())):
+                item = await queue.get()
+        except TimeoutError:
+            await self._ask(clock())
+            return None
+        if isinstance(item, _Broken):
+            self.open.pop(item.host, None)
+        else:
+            self.open[item.host] = clock()
+        return item
+
+    async def _ask(self, now: float) -> None:
+        """Raises Transient where a host that was silent does not answer."""
+        quiet = [name for name, heard in self.open.items() if heard + QUIET_S <= now]
+        asked = (self._hosts[name].call("ask for a sign of life", _ping) for name in quiet)
+        await asyncio.gather(*asked)
+        self.open.update(dict.fromkeys(quiet, now))
 
 
 def _ping(client: Any) -> object:
     return client.ping()
 
 
-def _since(moment: datetime | None) -> str | None:
-    """`seconds.nanoseconds`, as the Engine API takes it."""
-    if moment is None:
+def _since(host: str, moments: Mapping[str, datetime] | None) -> str | None:
+    """`seconds.nanoseconds`, as the Engine API takes it; None is from now on."""
+    if moments is None:
         return None
-    passed = moment - EPOCH
+    passed = moments.get(host, EPOCH) - EPOCH
     return f"{passed // timedelta(seconds=1)}.{passed.microseconds:06d}000"

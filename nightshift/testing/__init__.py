@@ -21,6 +21,7 @@ from nightshift.testing.guests import FakeGuests
 from nightshift.testing.ports import (
     DictMemory,
     FakeMetrics,
+    FakeSilences,
     FixedReasoner,
     FixedRulebook,
     NoMemory,
@@ -35,6 +36,7 @@ __all__ = [
     "FakeContainers",
     "FakeGuests",
     "FakeMetrics",
+    "FakeSilences",
     "FixedReasoner",
     "FixedRulebook",
     "NoMemory",

@@ -4,7 +4,7 @@ Not here: what a real daemon does to processes; those tests are marked `stack`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -188,14 +188,14 @@ class FakeContainers:
             self._clock.advance(0)
         raise trouble.error
 
-    async def events(self, since: datetime | None) -> AsyncIterator[ContainerEvent]:
+    async def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:
         """The story so far, from `since` on, then whatever happens next."""
         place = 0
         while True:
             await self._answering("events")
             for event in self.story[place:]:
                 place += 1
-                if since is None or event.at >= since:
+                if since is None or event.at >= since.get(_host(event), event.at):
                     yield event
             self._news.clear()
             await self._news.wait()
@@ -271,6 +271,10 @@ class FakeContainers:
         self.change(facts.target.name, memory_limit=size, memswap_limit=2 * size)
         self._tell(facts.target, "update")
         return Performed(result="done", detail=f"limit {size} bytes")
+
+
+def _host(event: ContainerEvent) -> str:
+    return event.target_key.partition(":")[2].partition("/")[0]
 
 
 _VERBS: dict[str, Callable[[FakeContainers, Effect, ContainerFacts], Performed]] = {

@@ -14,6 +14,7 @@ from domain.ports import Answer, Expression, Probe
 from domain.reasoning import Answer as Answered
 from domain.reasoning import Question
 from domain.recall import symptom_of
+from domain.silence import Silence
 
 
 class FakeMetrics:
@@ -137,3 +138,17 @@ class FixedReasoner:
         if isinstance(answer, NightshiftError):
             raise answer
         return answer
+
+
+class FakeSilences:
+    """The port `Silences`: those put down; `error` is raised instead where it is set."""
+
+    def __init__(self, *silences: Silence) -> None:
+        self.silences = list(silences)
+        self.error: NightshiftError | None = None
+
+    async def active(self) -> list[Silence]:
+        """What was put down."""
+        if self.error:
+            raise self.error
+        return list(self.silences)

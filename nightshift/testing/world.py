@@ -18,7 +18,7 @@ from nightshift.testing.builders import LABELS, TAG
 from nightshift.testing.clock import StillClock
 from nightshift.testing.containers import FakeContainers
 from nightshift.testing.guests import FakeGuests
-from nightshift.testing.ports import DictMemory, FakeMetrics, FixedRulebook
+from nightshift.testing.ports import DictMemory, FakeMetrics, FakeSilences, FixedRulebook
 from policy.reading import missing_networks
 
 
@@ -34,6 +34,7 @@ class World:
     rulebook: FixedRulebook = field(default_factory=FixedRulebook)
     limits: Limits = field(default_factory=lambda: Limits(scope=dict(LABELS), guest_scope=[TAG]))
     guests: FakeGuests | None = None
+    silences: FakeSilences | None = None
     reasoner: Reasoner | None = None
     _told: int = 0
 
@@ -49,6 +50,7 @@ class World:
             rulebook=self.rulebook,
             limits=self.limits,
             guests=self.guests,
+            silences=self.silences,
             reasoner=self.reasoner,
         )
 

@@ -50,7 +50,7 @@ async def heard(
     """The events of this target since then, up to the last one wanted."""
     found: list[ContainerEvent] = []
     async with asyncio.timeout(10):
-        stream = ground.hosts.events(since)
+        stream = ground.hosts.events({target.host: since})
         async with aclosing(stream) as events:
             async for event in events:
                 found += [event] if event.container_id == target.id else []

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from domain.facts import ContainerFacts
+from domain.facts import ContainerEvent, ContainerFacts
 from domain.ports import Performed
 from domain.remedy import Effect
 from domain.target import Target
@@ -76,6 +76,7 @@ async def main(folder: Path, death: str, minute: int) -> None:
         daemon = Daemon(clock, folder, death)
         world = World(store=store, clock=clock, containers=daemon)
         world.rulebook = FixedRulebook(match("start"))
+        await store.saw([_death(facts) for facts in daemon if facts.finished_at])
         await store.accept([firing()])
         await store.recover()
         runs = Runs(store, world.deps, saver)
@@ -84,6 +85,12 @@ async def main(folder: Path, death: str, minute: int) -> None:
             if job := await store.take():
                 await runs.drive(job.incident)
                 await store.done(job)
+
+
+def _death(facts: ContainerFacts) -> ContainerEvent:
+    """What the stream told of its end."""
+    key, at = facts.target.key, facts.finished_at or T0
+    return ContainerEvent(target_key=key, container_id=facts.target.id, action="die", at=at)
 
 
 def _die_when_concluded(store: Any) -> None:

@@ -8,10 +8,11 @@ from langgraph.types import Command, RetryPolicy
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
 from domain.facts import ContainerFacts
+from domain.ports import Probe
 from domain.state import GRAPH_VERSION
 from graph.build import HEAL_TIMEOUT_S, NODE_TIMEOUT_S, build
 from nightshift.runs import config_of, first_state
-from nightshift.testing import FixedRulebook, dies, firing, stays_unhealthy
+from nightshift.testing import FixedRulebook, dies, firing, match, stays_unhealthy
 from tests.graph.driving import Service
 
 DOCS = Path(__file__).parents[2] / "docs" / "graph.md"
@@ -91,6 +92,28 @@ async def test_recovered_by_itself_is_left_alone(service: Service) -> None:
 
     assert service.verbs() == []
     assert incident.outcome == "self_resolved"
+
+
+async def test_resolved_and_well_before_the_act_is_left_alone(service: Service) -> None:
+    """The alert clears between the decision and the act: nothing is done."""
+    metrics = service.world.metrics
+    assert metrics
+    metrics.probes["web"] = Probe(state="bad", query="probe_success", detail="of web")
+    service.world.rulebook = FixedRulebook(match("restart", needs=("probe",)))
+    incident = await service.alert()
+    claim = service.world.store.claim
+
+    async def claiming(who: str, keys: Any) -> Any:
+        if who == incident and (await service.heard(incident, "diagnosis")):
+            metrics.probes.clear()
+            await service.world.accept(firing().model_copy(update={"status": "resolved"}))
+            service.world.clock.advance(1)
+        return await claim(who, keys)
+
+    service.world.store.claim = claiming  # type: ignore[assignment,method-assign]  # heal's first step
+
+    assert (await service.end(incident)).outcome == "self_resolved"
+    assert service.verbs() == []
 
 
 async def test_nobody_found_escalates(service: Service) -> None:

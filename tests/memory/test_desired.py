@@ -22,14 +22,14 @@ async def test_events_are_kept_once_in_order(store: Store) -> None:
     await store.saw([stop, seen("die", START, name="db")])
 
     assert await store.stop_story(key()) == [stop, start]
-    assert await store.last_event_at() == start.at
+    assert await store.last_events() == {"local": start.at}
 
 
 async def test_no_events_yet(store: Store) -> None:
-    """The stream is taken up from now."""
+    """The stream is taken up from wherever the runtime begins to tell."""
     await store.saw([])
 
-    assert (await store.last_event_at(), await store.stop_story(key())) == (None, [])
+    assert (await store.last_events(), await store.stop_story(key())) == ({}, [])
 
 
 async def test_only_the_last_events_are_kept(store: Store) -> None:

@@ -1,7 +1,7 @@
 """The subscription to a runtime's events, kept in the real store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from domain.errors import Transient
 from domain.facts import ContainerEvent, ContainerFacts, Network
 from nightshift.testing import T0, FakeContainers, World, container, open_world, target
-from nightshift.watch import LOOK_BACK, Watch, cancel
+from nightshift.watch import Watch, cancel
 
 KEY = target("web").key
 HOME = Network(name="shop_default", aliases=["web"], ip="")
@@ -185,10 +185,10 @@ class Broken(FakeContainers):
 
     def __init__(self, world: World, *containers: ContainerFacts) -> None:
         super().__init__(world.clock, *containers)
-        self.asked: list[datetime | None] = []
+        self.asked: list[Mapping[str, datetime] | None] = []
         self.breaks = False
 
-    async def events(self, since: datetime | None) -> AsyncIterator[ContainerEvent]:
+    async def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:
         """Everything since then, then a break if so told, else what comes."""
         self.asked.append(since)
         async for event in super().events(since):
@@ -212,19 +212,21 @@ async def test_a_broken_stream_is_taken_up_again(world: World) -> None:
             await told(world, "kill", "stop")
 
     assert sorted(await actions(world)) == ["die", "kill", "stop"]
-    assert runtime.asked == [T0 - LOOK_BACK, last]
+    assert runtime.asked == [{}, {"local": last}]
     assert [one["event"] for one in logs] == ["event_stream_broken"]
 
 
-async def test_it_does_not_look_back_for_ever(world: World) -> None:
-    """After a long absence the stream begins ten minutes ago."""
+async def test_it_looks_back_to_where_it_was(world: World) -> None:
+    """However long it was away: the runtime tells what it still knows, of each host its own."""
     runtime = Broken(world, container("web"))
-    await world.store.saw([_old()])
+    early = _old().model_copy(update={"target_key": "container:nas/web", "at": T0})
+    late = _old().model_copy(update={"at": T0 + timedelta(hours=1)})
+    await world.store.saw([early, late])
     world.clock.advance(7200)
     async with watching(Watch(runtime, world.store, world.clock)):
         pass
 
-    assert runtime.asked == [T0 + timedelta(seconds=7200) - LOOK_BACK]
+    assert runtime.asked == [{"nas": T0, "local": T0 + timedelta(hours=1)}]
 
 
 def _old() -> ContainerEvent:

@@ -57,6 +57,22 @@ def test_what_we_need_is_protected(settings: Settings) -> None:
     assert needed_by_us(container("web"), limits) == ""
 
 
+def test_every_address_we_ask_is_protected(settings: Settings) -> None:
+    """Also a proxy before a Docker socket and the dead man's switch, whose path stays secret."""
+    given = {
+        "docker_hosts": {"local": "unix:///var/run/docker.sock", "nas": "tcp://proxy:2375"},
+        "alertmanager_url": "http://user:word@alertmanager:9093/am",
+        "heartbeat_url": SecretStr("https://hc.lan/ping/0123-secret"),
+        "proxmox_host": "pve1:8006",
+    }
+    limits = bounded(settings.model_copy(update=given), own_id="")
+
+    assert limits.needs == [
+        "http://alertmanager:9093", "https://hc.lan", "https://pve1:8006", "tcp://proxy:2375",
+    ]  # fmt: skip
+    assert needed_by_us(container("proxy"), limits) == "it serves proxy:2375"
+
+
 def test_outside_of_a_container_nobody_is_ourselves(settings: Settings) -> None:
     """No id of our own is not everybody's id."""
     assert needed_by_us(container("web"), bounded(settings, own_id="")) == ""

@@ -1,12 +1,12 @@
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
 from domain.journal import Entry
-from domain.ports import Performed
+from domain.ports import Performed, Probe
 from domain.remedy import Effect, Remedy
 from domain.state import IncidentState
 from nightshift.testing import FixedRulebook, World, container, firing, match, stays_unhealthy
@@ -430,3 +430,31 @@ async def test_settling_is_never_longer_than_it_takes(
     await run(crashed, heal)
 
     assert sum(world.clock.slept) <= world.limits.settle_s
+
+
+async def failing_probe(world: World, begin: Begin, run: Run) -> IncidentState:
+    """`web` runs, an outside probe fails, and policy allows a restart."""
+    await probed(world, "bad")
+    world.rulebook = FixedRulebook(match("restart", cause="probe_failing", needs=("probe",)))
+    return await run(await begin(), monitor, analyse)
+
+
+async def probed(world: World, state: Literal["good", "bad"]) -> None:
+    """What the outside probe of `web` says from now on."""
+    assert world.metrics
+    world.metrics.probes["web"] = Probe(state=state, query="probe_success", detail="of web")
+
+
+@pytest.mark.parametrize(("probe", "sent"), [("good", []), ("bad", ["restart web"])])
+async def test_resolved_is_looked_at_before_the_act(
+    world: World, begin: Begin, run: Run, probe: Literal["good", "bad"], sent: list[str]
+) -> None:
+    """Resolved meanwhile: only what a fresh look still finds broken is touched."""
+    state = await failing_probe(world, begin, run)
+    await world.accept(firing().model_copy(update={"status": "resolved"}))
+    world.clock.advance(1)
+    await probed(world, probe)
+    state = await run(state, heal)
+
+    assert verbs(world) == sent
+    assert (state["decision"] or {}).get("rule", "") == ("" if sent else "changed")

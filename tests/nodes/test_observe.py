@@ -25,7 +25,7 @@ async def test_every_source_is_asked(world: World, begin: Begin, run: Run) -> No
     assert statuses == {
         "alert": "ok", "scene": "ok", "inventory": "ok", "container": "ok", "stop": "ok",
         "events": "ok", "attempts": "ok", "logs": "ok", "dependencies": "ok", "dependents": "ok",
-        "probe": "no_data", "expression": "ok", "volumes": "no_data",
+        "stops": "ok", "probe": "no_data", "expression": "ok", "volumes": "no_data",
         "http": "no_data", "host": "no_data",
     }  # fmt: skip
 
@@ -99,14 +99,14 @@ async def test_who_did_it_is_evidence(
 
 
 async def test_a_death_not_heard_of_is_waited_for(world: World, begin: Begin, run: Run) -> None:
-    """The event of a death seconds ago may be on its way: a second of patience, then no guess."""
+    """The event of a death may be on its way: two seconds of patience, then no guess."""
     state = await begin()
     world.containers.stop("web")
     state = await run(state, monitor)
     found = situation(await world.store.evidence(state["incident"], state["evidence"]))
 
     assert found["stop"]["by"] == "unexplained"
-    assert sum(world.clock.slept) == pytest.approx(1.0)
+    assert sum(world.clock.slept) == pytest.approx(2.0)
 
 
 async def test_a_death_heard_of_costs_no_time(world: World, begin: Begin, run: Run) -> None:

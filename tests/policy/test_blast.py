@@ -106,3 +106,11 @@ def test_the_unproved_may_be_restarted(health: str) -> None:
     db = container("db", health=health)
 
     assert reach([WEB, db], remedy(db, "restart")) == ""
+
+
+def test_who_waits_for_no_job_is_a_root_of_its_own() -> None:
+    """A dependency that ended well explains nobody's trouble."""
+    job = container("migrate", status="exited", restart_policy="no")
+    victims = [container(f"v{n}", status="restarting", depends_on=["migrate"]) for n in range(3)]
+
+    assert reach([job, *victims]).startswith("common cause")

@@ -75,12 +75,13 @@ def test_the_order_of_events_tells(code: int, steps: list[tuple[float, str]], wo
         (137, False, "unexplained"),
         (143, False, "unexplained"),
         (137, True, "oom"),
-        (1, False, "crash"),
-        (139, False, "crash"),
+        (1, False, "unexplained"),
+        (139, False, "unexplained"),
+        (143, True, "unexplained"),
     ],
 )
 def test_an_unseen_end_is_not_guessed(code: int, oom_killed: bool, word: str) -> None:
-    """Exit codes that a stop leaves are unexplained where no event was seen."""
+    """A stop may leave any exit code; only the kernel's kill at the limit leaves its own mark."""
     assert by(ended(code, oom_killed=oom_killed)) == word
 
 
@@ -113,12 +114,20 @@ def test_events_of_its_predecessor_do_not_count() -> None:
     old = container("web", target=WEB.target.model_copy(update={"id": "f" * 64}))
     events = happened((-0.1, "kill"), (0, "die"), (0.1, "stop"), who=old)
 
-    assert explain(ended(1), events, ours=[], cut=[]).by == "crash"
+    assert explain(ended(1), events, ours=[], cut=[]).by == "unexplained"
 
 
 def test_another_death_is_not_this_one() -> None:
-    """A `die` far from the time of its end is an earlier one."""
+    """A `die` far from the time of its end is another one's."""
     assert death(ended(0), happened((-5, "die"))) is None
+    assert death(ended(0), happened((20, "die"))) is None
+
+
+def test_a_death_may_be_told_late() -> None:
+    """A busy daemon reports it when it has cleaned up; of two the nearer one is meant."""
+    late = happened((3, "die"), (9, "die"))
+
+    assert death(ended(1), late) == late[0]
 
 
 RECORDED = {

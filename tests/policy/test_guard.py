@@ -13,7 +13,7 @@ from domain.limits import Limits
 from domain.remedy import Effect, Precondition, Remedy, RemedyName, Verb
 from nightshift.testing import LABELS, T0, container, evidence
 from policy.desired import Stop
-from policy.guard import RULES, Case, in_scope, judge
+from policy.guard import RULES, UNSEEN, Case, in_scope, judge
 
 WEB = container("web", status="exited", exit_code=1)
 OTHERS = [container(name) for name in ("db", "api", "cache")]
@@ -86,11 +86,15 @@ def test_allows_what_nothing_speaks_against() -> None:
 
 STALE = CITED[1].model_copy(update={"at": T0 - timedelta(seconds=121)})
 RESTART = act("restart", verb="restart")
+DB = OTHERS[0]
+OF_DB = act("start_dependency", on=DB)
+STOPPED = Stop(by="person", detail="stop through the API")
 BLIND = CITED[1].model_copy(update={"status": "error"})
 ALONE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("refused paused", {}, {"paused": "holiday"}),
     ("refused claim", {}, {"holds_claim": False}),
-    ("refused cleared", {"cited": [CITED[0], evidence("stop", "ledger")]}, {"cleared": True}),
+    ("refused cleared", {"cited": [CITED[0], evidence("stop", "ledger")]}, {"cleared_at": T0}),
+    ("refused cleared", {}, {"cleared_at": T0 + timedelta(seconds=1)}),
     ("refused scope", {"everyone": OTHERS}, {}),
     ("refused scope", {"limits": limits(scope={"team": "x"})}, {}),
     ("refused scope", {"limits": limits(excluded=["web"])}, {}),
@@ -98,6 +102,10 @@ ALONE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("refused protected", {"limits": limits(protected=["web"]), "remedy": RESTART}, {}),
     ("needs_approval human", {"stop": Stop(by="person", detail="stop through the API")}, {}),
     ("needs_approval human", {"stop": Stop(by="unexplained", detail="exit 0")}, {}),
+    ("needs_approval human", {"remedy": OF_DB, "stops": {DB.target.key: STOPPED}}, {}),
+    ("needs_approval human", {"remedy": OF_DB, "stops": {DB.target.key: UNSEEN}}, {}),
+    ("needs_approval human", {"remedy": OF_DB}, {}),
+    ("needs_approval human", {"silenced": "ann silenced it until noon"}, {}),
     ("refused evidence", {"cited": []}, {}),
     ("refused evidence", {"cited": [CITED[0], STALE]}, {}),
     ("refused evidence", {"cited": [CITED[0], BLIND]}, {}),
@@ -115,6 +123,20 @@ ALONE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("needs_approval mode", {"limits": limits(modes={"web": "approve"})}, {}),
     ("refused mode", {"limits": limits(modes={"start@web": "observe"})}, {}),
 ]  # fmt: skip
+
+
+def test_a_dependency_that_crashed_needs_no_word() -> None:
+    """Somebody else's crash is nobody's wish."""
+    crashed = {DB.target.key: CRASH}
+
+    assert said(case(remedy=OF_DB, stops=crashed)) == "allowed"
+
+
+def test_who_is_meant_is_named() -> None:
+    """A person who is asked reads whose stop it was."""
+    word = judge(case(remedy=OF_DB, stops={DB.target.key: STOPPED}), Standing())
+
+    assert word.reason == "somebody may have wanted this: db: stop through the API"
 
 
 @pytest.mark.parametrize(("word", "changes", "standing"), ALONE)
@@ -272,12 +294,12 @@ def test_doing_nothing_needs_no_permission(name: RemedyName) -> None:
     idle = act(name).model_copy(update={"effects": []})
     nobody = case(remedy=idle, cited=[], attempts=9, limits=limits(scope={}, mode="observe"))
 
-    assert said(nobody, Standing(cleared=True)) == "allowed"
+    assert said(nobody, Standing(cleared_at=T0)) == "allowed"
 
 
 def test_cleared_and_still_seen_broken_goes_on() -> None:
-    """The word "resolved" from upstream is not healed: what was observed itself counts."""
-    assert said(case(), Standing(cleared=True)) == "allowed"
+    """The word "resolved" from upstream is not healed: what was observed since then counts."""
+    assert said(case(), Standing(cleared_at=T0)) == "allowed"
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,8 @@ def test_the_guest_that_serves_us_is_protected() -> None:
 
 def test_cleared_upstream_and_still_seen_down_goes_on() -> None:
     """What Proxmox shows counts as observed, as a container's own state does."""
-    assert said(case(), Standing(cleared=True)) == "allowed"
-    assert said(case(cited=[CITED[0]]), Standing(cleared=True)) == "refused cleared"
+    assert said(case(), Standing(cleared_at=T0)) == "allowed"
+    assert said(case(cited=[CITED[0]]), Standing(cleared_at=T0)) == "refused cleared"
 
 
 @pytest.mark.parametrize(

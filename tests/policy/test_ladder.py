@@ -17,6 +17,8 @@ UNKNOWN = Track(healed={}, failed={})
 DOWN = container("web", status="exited", exit_code=1)
 SICK_DB = container("db", health="unhealthy")
 
+TWO = [container("db"), container("cache")]
+
 
 def scene(facts: ContainerFacts, **changes: Any) -> Scene:
     """That container, alone unless told otherwise."""
@@ -127,12 +129,21 @@ def test_nothing_is_tried_twice() -> None:
             ["start db", "start web"],
         ),
         ("start_dependency", scene(DOWN, dependencies=[SICK_DB]), []),
+        ("start_dependency", scene(DOWN, dependencies=[container("db", status="created")]), []),
+        (
+            "start_dependency",
+            scene(DOWN, dependencies=[container("job", status="exited", restart_policy="no")]),
+            [],
+        ),
         ("restart_dependency", EVERYTHING, ["restart db"]),
         (
             "restart_dependency",
             scene(DOWN, dependencies=[container("db", health="healthy")]),
             [],
         ),
+        ("restart_dependency", scene(DOWN, dependencies=[container("db")]), ["restart db"]),
+        ("restart_dependency", scene(DOWN, dependencies=TWO), []),
+        ("restart_dependency", scene(DOWN, dependencies=TWO, named=["db"]), ["restart db"]),
         ("restart_dependents", EVERYTHING, ["restart shop"]),
         ("restart_dependents", scene(DOWN, dependents=[container("shop")]), []),
     ],

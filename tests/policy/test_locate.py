@@ -86,22 +86,6 @@ def test_two_hosts_with_the_name_is_nobody() -> None:
     assert place.candidates == ["container:one/web", "container:two/web"]
 
 
-@pytest.mark.parametrize("label", ["docker_host", "host", "node"])
-def test_the_host_label_decides_between_two(label: str) -> None:
-    """A label that names a known host leaves only its containers."""
-    pool = [container("web", host="one"), container("web", host="two")]
-
-    place = locate(firing("ContainerDown", name="web", **{label: "two"}), pool, HERE)
-
-    assert isinstance(place, Found)
-    assert place.target.host == "two"
-
-
-def test_an_unknown_host_label_excludes_nobody() -> None:
-    """`host` often names the exporter's machine; only a known host narrows the search."""
-    assert find(firing("ContainerDown", name="web", host="monitoring")) == "web"
-
-
 def test_id_and_name_that_disagree_are_nobody() -> None:
     """An alert whose id is one container and whose name is another names none."""
     alert = firing("ContainerDown", id=DB.target.id, name="web")

@@ -8,6 +8,7 @@ from domain.incident import Attempt
 from domain.remedy import RemedyName
 from domain.verdict import Verdict
 from nightshift.testing import T0, target
+from policy.ladder import NOT_APPLICABLE
 from policy.outcome import conclude, proven
 
 CRASHED = Diagnosis(cause="crashed", summary="it crashed", evidence=[], decided_by="runbook")
@@ -30,6 +31,11 @@ def tried(remedy: RemedyName, verdict: str = "pending", result: str = "done") ->
             "verdict": verdict,
         }
     )
+
+
+def skipping(reason: str) -> Diagnosis:
+    """The crash, with a rung that was left out for that reason."""
+    return CRASHED.model_copy(update={"skipped": {"start": reason}})
 
 
 def verdict(state: str) -> Verdict:
@@ -90,6 +96,12 @@ def test_the_outcome_follows_from_the_state(known: dict[str, Any], outcome: str)
         ({"diagnosis": None}, "no runbook explains"),
         ({}, "it crashed: no safe remedy"),
         ({"diagnosis": CRASHED.model_copy(update={"ladder": ["start"]})}, "every remedy was tried"),
+        ({"diagnosis": skipping("tried in this incident")}, "every remedy was tried"),
+        ({"diagnosis": skipping("did not work 2 time(s) before")}, "is known to fail: it crashed"),
+        ({"diagnosis": skipping(NOT_APPLICABLE)}, "it crashed: no safe remedy"),
+        ({"attempts": [tried("start", "not_healed")]}, "every remedy was tried"),
+        ({"attempts": [tried("start", result="refused")]}, "it crashed: no safe remedy"),
+        ({"attempts": [tried("wait", "not_healed")]}, "it crashed: no safe remedy"),
     ],
 )
 def test_the_reason_says_why(known: dict[str, Any], words: str) -> None:

@@ -100,3 +100,73 @@ def test_docker_is_given_time_after_a_boot(uptime_s: float, soon: bool) -> None:
     assert bool(booting(SILENT, young, TOLD)) is soon
     assert booting(SILENT, cluster(DOWN), TOLD) == ""
     assert booting(HERE, young, TOLD) == ""
+
+
+TWO = Limits(addresses={"local": ["local", "10.0.0.1"], "nas": ["nas", "nas.lan"]})
+WEB_ON_NAS = container("web", host="nas")
+BOTH = Inventory(containers=[WEB, WEB_ON_NAS])
+NAS_SILENT = Inventory(containers=[WEB], unreachable={"nas": "no route"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"docker_host": "nas"}, "container:nas/web"),
+        ({"host": "nas"}, "container:nas/web"),
+        ({"node": "local"}, "container:local/web"),
+        ({"host": "nas.lan"}, "container:nas/web"),
+        ({"host": "10.0.0.1"}, "container:local/web"),
+        ({"host": "monitoring", "node": "nas"}, "container:nas/web"),
+        ({"docker_host": "local", "host": "nas"}, "container:local/web"),
+        ({"host": "pve1"}, "container:local/web"),
+    ],
+)
+def test_the_host_label_decides_between_two(labels: dict[str, str], expected: str) -> None:
+    """A name or address of a host, or of what it runs on, leaves only its containers."""
+    limits = TWO.model_copy(update={"docker_guests": {"local": "lxc/101"}})
+    found = place(firing(name="web", **labels), BOTH, cluster(guest("box")), limits)
+
+    assert key(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("docker", "labels", "why"),
+    [
+        (NAS_SILENT, {"docker_host": "nas"}, "names Docker host nas, which does not answer"),
+        (NAS_SILENT, {"host": "nas"}, "names Docker host nas, which does not answer"),
+        (NAS_SILENT, {"node": "nas.lan"}, "names Docker host nas, which does not answer"),
+        (NAS_SILENT, {}, "nas, out of reach, may have one of that name"),
+        (HERE, {"docker_host": "attic"}, "no Docker host answers to docker_host=attic"),
+        (HERE, {"host": "attic"}, "no Docker host answers to host=attic"),
+    ],
+)
+def test_a_namesake_on_another_host_is_another_container(
+    docker: Inventory, labels: dict[str, str], why: str
+) -> None:
+    """An alert about a host that is silent or unknown, or perhaps about one, is nobody's here."""
+    found = place(firing(name="web", **labels), docker, cluster(guest("web")), TWO)
+
+    assert isinstance(found, NotLocated)
+    assert why in found.why
+
+
+def test_with_one_docker_an_unknown_host_label_says_nothing() -> None:
+    """`host` and `node` often name the exporter's machine; `docker_host` is our own word."""
+    one = Limits(addresses={"local": ["local"]})
+
+    assert key(place(firing(name="web", host="monitoring"), HERE, cluster(), one)) == WEB.target.key
+    assert key(place(firing(name="web", docker_host="nas"), HERE, cluster(), one)) is None
+
+
+def test_a_full_id_has_no_namesake() -> None:
+    """Whatever host is blind, the container with that id is the one."""
+    found = place(firing(container_id=WEB.target.id), NAS_SILENT, cluster(), TWO)
+
+    assert key(found) == WEB.target.key
+
+
+def test_a_guest_is_found_by_its_host_label_though_its_docker_is_silent() -> None:
+    """An alert that names no container is about the machine."""
+    nas = guest("nas", uptime_s=9000.0)
+
+    assert key(place(firing(host="nas"), NAS_SILENT, cluster(nas), TWO)) == nas.target.key

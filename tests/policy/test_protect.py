@@ -23,6 +23,7 @@ HERE = {"local": ["127.0.0.1", "localhost"]}
         (Limits(needs=["http://prom:9090"]), "prom:9090"),
         (Limits(needs=["http://172.19.0.2:9090"]), "172.19.0.2:9090"),
         (Limits(needs=["http://localhost:9091/"], addresses=HERE), ""),
+        (Limits(needs=["http://172.19.0.2"]), "172.19.0.2:80"),
         (Limits(needs=["http://192.0.2.1:9090"], addresses=HERE), ""),
         (Limits(protected=["prom"]), ""),
         (Limits(), ""),

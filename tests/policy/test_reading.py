@@ -177,6 +177,16 @@ def test_relations_tell_down_from_unwell() -> None:
     assert data["all_well"] is False
 
 
+def test_a_job_that_ended_well_is_not_missed() -> None:
+    """Nor is one that was never started; what a person stopped is."""
+    job = container("migrate", status="exited", restart_policy="no")
+    others = [job, container("later", status="created")]
+    data, told = (reading.relations_data(others, stopped=one) for one in ([], [job.target.key]))
+
+    assert (data["down"], data["unwell"], data["all_well"]) == ([], [], True)
+    assert (told["down"], told["all_well"]) == (["migrate"], False)
+
+
 def test_no_relations_are_all_well() -> None:
     """Without dependencies nothing is unwell."""
     assert reading.relations_data([]) == {"items": [], "down": [], "unwell": [], "all_well": True}
@@ -229,3 +239,20 @@ def test_a_neighbour_keeps_only_what_policy_asks_for() -> None:
 
     assert kept.labels == {"scope": "x", "off": "1"}
     assert (kept.target, kept.status, kept.ports) == (facts.target, facts.status, facts.ports)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("cannot connect to db:5432", True),
+        ("dependency db does not answer", True),
+        ('host "db"', True),
+        ("dbus is not running", False),
+        ("db-exporter timed out", False),
+        ("other.db is locked", False),
+        ("feedback sent", False),
+    ],
+)
+def test_a_name_is_a_word_of_its_own(text: str, named: bool) -> None:
+    """A short name inside another word names nobody."""
+    assert reading.names_in(text, ["db"]) == (["db"] if named else [])

@@ -1,6 +1,10 @@
+from typing import Any
+
+import pytest
+
 from domain.facts import ContainerFacts
 from nightshift.testing import container
-from policy.relations import dependencies, dependents
+from policy.relations import at_rest, dependencies, dependents
 
 DB = container("db")
 CACHE = container("cache")
@@ -56,3 +60,25 @@ def test_a_name_declared_twice_counts_once() -> None:
     twice = container("twice", depends_on=["db", "db"])
 
     assert names(dependencies(twice, ALL)) == ["db"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rests"),
+    [
+        ({"status": "created"}, True),
+        ({"status": "exited", "restart_policy": "no"}, True),
+        ({"status": "exited", "restart_policy": "on-failure"}, True),
+        ({"status": "exited", "restart_policy": "no", "exit_code": 1}, False),
+        ({"status": "exited", "restart_policy": "always"}, False),
+        ({"status": "exited", "labels": {"nightshift.one_shot": "true"}}, True),
+        (
+            {"status": "exited", "restart_policy": "no", "labels": {"nightshift.one_shot": "no"}},
+            False,
+        ),
+        ({"restart_policy": "no"}, False),
+        ({"status": "dead", "restart_policy": "no"}, False),
+    ],
+)
+def test_a_job_that_ended_well_is_at_rest(changes: dict[str, Any], rests: bool) -> None:
+    """So is what was never started; a service that ended is not, nor a job that failed."""
+    assert at_rest(container("migrate", **changes)) is rests

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from datetime import timedelta
 
 import pytest
 
 from domain.errors import Conflict, NotFound, Permanent, Transient
+from domain.facts import ContainerEvent
 from domain.remedy import Effect, Precondition, Verb
 from domain.target import Target
 from lab.standins.docker import DockerStandin, running
@@ -251,7 +253,7 @@ async def test_one_host_down_does_not_silence_the_others(world: World, url: str)
     await world.break_("web", "crash")
     async with (
         DockerHosts({"attic": DEAD, "nas": url}) as hosts,
-        aclosing(hosts.events(since)) as events,
+        aclosing(hosts.events({"nas": since})) as events,
     ):
         first = await anext(events)
 
@@ -270,7 +272,7 @@ async def test_a_host_that_comes_back_is_heard(
     async with (
         running(DockerStandin(other)) as second,
         DockerHosts({"nas": url, "attic": second}) as hosts,
-        aclosing(hosts.events(since)) as events,
+        aclosing(hosts.events({"nas": since})) as events,
     ):
         first = await anext(events)
 
@@ -294,12 +296,61 @@ async def test_a_silent_death_of_the_daemon_is_noticed(
             await waiting
 
 
+async def test_a_chatty_host_does_not_hide_a_silent_one(
+    world: World, standin: DockerStandin, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each host is asked for a sign of life after its own silence."""
+    monkeypatch.setattr(docker_stream, "QUIET_S", 0.3)
+    other = World()
+    other.add(Service(name="loud"))
+    async with (
+        running(DockerStandin(other)) as second,
+        DockerHosts({"nas": url, "attic": second}, timeout_s=0.3) as hosts,
+        aclosing(hosts.events(None)) as events,
+    ):
+        waiting = asyncio.ensure_future(_until_it_breaks(events))
+        await standin.faults.arrived("/events")
+        standin.faults.add("/_ping", delay_s=30)
+        while not waiting.done():
+            await other.break_("loud", "crash")
+            other.verbs.start(other.get("loud"))
+            await asyncio.sleep(0.05)
+        reason = await waiting
+    await other.aclose()
+
+    assert "sign of life" in reason
+
+
+async def _until_it_breaks(events: AsyncGenerator[ContainerEvent, None]) -> str:
+    async with asyncio.timeout(10):
+        try:
+            async for _ in events:
+                pass
+        except Transient as error:
+            return str(error)
+    return "it ended"
+
+
+async def test_each_host_is_taken_up_at_its_own_time(world: World, url: str) -> None:
+    """One of which nothing is known yet tells all it still knows."""
+    await world.break_("web", "crash")
+    later = world.clock.now() + timedelta(hours=1)
+    async with (
+        DockerHosts({"nas": url, "attic": url}) as hosts,
+        aclosing(hosts.events({"nas": later})) as events,
+    ):
+        async with asyncio.timeout(10):
+            told = [await anext(events)]
+
+    assert {one.target_key for one in told} == {"container:attic/web"}
+
+
 async def test_closing_the_stream_ends_its_threads(world: World, url: str) -> None:
     """At once, also while nothing comes."""
     async with DockerHosts({"nas": url}) as hosts:
         since = world.clock.now()
         await world.break_("web", "crash")
-        async with aclosing(hosts.events(since)) as events:
+        async with aclosing(hosts.events({"nas": since})) as events:
             await anext(events)
             reading = [t for t in threading.enumerate() if t.name == "docker-events-nas"]
         for thread in reading:

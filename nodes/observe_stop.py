@@ -1,0 +1,40 @@
+"""Whose doing it is that a container is not up, from the events kept of it.
+
+Not here: what the order of events means (policy/desired.py), or the rule that asks a person.
+"""
+
+from datetime import datetime
+
+from domain.facts import ContainerEvent, ContainerFacts
+from nodes.view import View
+from policy.desired import Stop, death, explain
+from policy.reading import EVENT_WINDOW, missing_networks
+
+STREAM_LOOKS, STREAM_LOOK_S = 20, 0.1
+"""How long a death may still be on its way: after our own start old ones are told again."""
+
+
+async def whose_doing(view: View, facts: ContainerFacts, last: ContainerFacts | None) -> Stop:
+    """Who stopped this container, or cut it off; `last` are its facts when it was well."""
+    events = await _story(view, facts)
+    ours = await our_times(view, facts.target.key)
+    return explain(facts, events, ours=ours, cut=missing_networks(facts, last))
+
+
+async def our_times(view: View, key: str) -> list[datetime]:
+    """When we ourselves acted on that target lately."""
+    entries = await view.deps.ledger.ours(key, since=view.now - EVENT_WINDOW)
+    return [entry.intent.at for entry in entries]
+
+
+async def _story(view: View, facts: ContainerFacts) -> list[ContainerEvent]:
+    """Its events; a death that nobody heard of may still be on its way through the stream."""
+    ledger, key = view.deps.ledger, facts.target.key
+    events = await ledger.stop_story(key)
+    died = facts.status in ("exited", "dead") and facts.finished_at is not None
+    for _ in range(STREAM_LOOKS if died else 0):
+        if death(facts, events):
+            break
+        await view.deps.clock.sleep(STREAM_LOOK_S)
+        events = await ledger.stop_story(key)
+    return events
