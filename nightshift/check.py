@@ -19,6 +19,8 @@ from policy.relations import dependents
 
 KNOWN = 500
 """How many of the latest incidents are looked through for one that is raised already."""
+ASKED_TO_END = (0, 137, 143)
+"""Exit codes of a process that was told to end: without an event of it, somebody's doing."""
 AGAIN_WITHIN = timedelta(hours=1)
 DOWN_TARGETS = "max_over_time(up[2m]) == 0"
 
@@ -69,7 +71,8 @@ class Check:
         ]
         stop = explain(facts, events, ours=ours, cut=[])
         job = facts.exit_code == 0 and one_shot(facts, needed=bool(dependents(facts, everyone)))
-        if job or stop.by not in ("crash", "oom"):
+        unseen = stop.by == "unexplained" and facts.exit_code not in ASKED_TO_END
+        if job or not (unseen or stop.by in ("crash", "oom")):
             return None
         return _alert("ContainerDown", facts, facts.finished_at, stop.detail)
 
