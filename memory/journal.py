@@ -15,7 +15,7 @@ from domain.journal import EffectResult, Entry, Intent
 from domain.plain import Plain, Record
 from memory.columns import micros
 from memory.part import Part
-from memory.tables import intents, journal, results
+from memory.tables import calls, intents, journal, results
 
 GENESIS = "0" * 64
 BATCH = 1000
@@ -151,6 +151,19 @@ def write_intents(connection: Connection, part: Part, wanted: Sequence[Intent]) 
         connection.execute(insert(intents), _intent_row(part, intent, seq))
 
 
+def write_call(connection: Connection, part: Part, intent: Intent) -> None:
+    """The call to Docker or Proxmox goes out. Raises Conflict: it went out before."""
+    found = _entries(connection, _ENTRIES.where(intents.c.key == intent.key))
+    if not found:
+        raise NotFound(f"there is no intent {intent.key!r}")
+    if found[0].called or found[0].result is not None:
+        raise Conflict(f"the call of intent {intent.key!r} went out before")
+    body: Plain = {"verb": intent.effect.verb, "target": intent.effect.target.key}
+    now = part.clock.now()
+    seq = append(connection, part, kind="call", subject=intent.key, at=now, body=body)
+    connection.execute(insert(calls).values(key=intent.key, seq=seq))
+
+
 def written(connection: Connection, wanted: Sequence[Intent]) -> list[Intent]:
     """Those of these intents that stand in the journal already."""
     keys = [intent.key for intent in wanted]
@@ -159,19 +172,21 @@ def written(connection: Connection, wanted: Sequence[Intent]) -> list[Intent]:
 
 
 _OF_RESULT = journal.alias("of_result")
-_ENTRIES: Select[str, str | None] = (
-    select(journal.c.body, _OF_RESULT.c.body.label("result"))
+_ENTRIES: Select[str, int | None, str | None] = (
+    select(journal.c.body, calls.c.seq.label("called"), _OF_RESULT.c.body.label("result"))
     .select_from(intents)
     .join(journal, journal.c.seq == intents.c.seq)
+    .outerjoin(calls, calls.c.key == intents.c.key)
     .outerjoin(results, results.c.key == intents.c.key)
     .outerjoin(_OF_RESULT, _OF_RESULT.c.seq == results.c.seq)
 )
 
 
-def _entries(connection: Connection, wanted: Select[str, str | None]) -> list[Entry]:
+def _entries(connection: Connection, wanted: Select[str, int | None, str | None]) -> list[Entry]:
     return [
         Entry(
             intent=Intent.model_validate_json(row.body),
+            called=row.called is not None,
             result=None if row.result is None else EffectResult.model_validate_json(row.result),
         )
         for row in connection.execute(wanted)

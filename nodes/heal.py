@@ -135,7 +135,7 @@ async def _carry_out(
     for entry in entries:
         result = entry.result
         if result is None:
-            result = await _once(deps, entry.intent, crashed=crashed)
+            result = await _once(deps, entry, crashed=crashed)
             await deps.ledger.conclude(entry.intent.key, result)
             said = f"{entry.intent.effect.verb} {entry.intent.effect.target.name}: {result.detail}"
             await tell(deps, incident, "effect", said, result.plain())
@@ -146,8 +146,13 @@ async def _carry_out(
     return "done", "; ".join(details) or "nothing to change"
 
 
-async def _once(deps: Deps, intent: Intent, *, crashed: bool) -> EffectResult:
-    """Do it if it has not been done and still fits; after a crash, settle first."""
+async def _once(deps: Deps, entry: Entry, *, crashed: bool) -> EffectResult:
+    """Do it if it has not been done and still fits; after a crash, settle first.
+
+    A call that had gone out and is not to be seen may still take place, however long one waits:
+    it is not made again.
+    """
+    intent = entry.intent
     if crashed:
         await _settle(deps, intent.at)
     try:
@@ -157,25 +162,12 @@ async def _once(deps: Deps, intent: Intent, *, crashed: bool) -> EffectResult:
         return _result(deps, result, f"the target could not be inspected: {error}")
     if crashed and took_place(intent.effect, intent.seen, now):
         return _result(deps, "done", "it had taken place before the restart", settled=True)
-    reason = still_fits(intent.effect, intent.seen, now)
-    if crashed and not reason:
-        reason = await _withdrawn(deps, intent)
+    if entry.called:
+        return _result(deps, "unknown", "sent before the restart, and not visible since")
+    reason = still_fits(intent.effect, intent.seen, now) or await deps.ledger.call(intent)
     if reason:
         return _result(deps, "refused", reason)
     return await _act(deps, intent)
-
-
-async def _withdrawn(deps: Deps, intent: Intent) -> str:
-    """Why what was allowed before a crash may not be done now, or an empty string."""
-    standing = await deps.ledger.standing(
-        intent.incident,
-        thread=intent.thread,
-        fence=intent.fence,
-        keys=[intent.effect.target.key],
-    )
-    if standing.paused:
-        return f"Nightshift was paused meanwhile: {standing.paused}"
-    return "" if standing.holds_claim else "another run holds the target's claim now"
 
 
 async def _act(deps: Deps, intent: Intent) -> EffectResult:

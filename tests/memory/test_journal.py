@@ -16,6 +16,7 @@ async def grown(store: Store) -> str:
     incident = await opened(store)
     promise = intent(incident, fence=await claimed(store, incident))
     await store.reserve([promise], lambda _: Allowed())
+    await store.call(promise)
     await store.conclude(promise.key, EffectResult(result="done", detail="", at=START))
     await store.ask(incident, digest="d", request={}, expires_at=START.replace(hour=9))
     await store.decide(incident, Approval(digest="d", answer="deny", by="ann"))
@@ -33,7 +34,7 @@ def tamper(connection: Connection, statement: str) -> None:
 
 
 async def test_everything_that_matters_is_a_line(store: Store) -> None:
-    """Decisions, intents, results, approvals and pauses, each sealed by the one before."""
+    """Decisions, intents, calls, results, answers and pauses, sealed one by the other."""
     await grown(store)
     lines = await store.lines()
     audit = await store.audit()
@@ -41,12 +42,13 @@ async def test_everything_that_matters_is_a_line(store: Store) -> None:
     assert [line.kind for line in lines] == [
         "decision",
         "intent",
+        "call",
         "result",
         "approval",
         "pause",
         "resume",
     ]
-    assert (audit.broken, audit.lines, audit.head) == (None, 6, lines[-1].hash)
+    assert (audit.broken, audit.lines, audit.head) == (None, 7, lines[-1].hash)
 
 
 async def test_an_empty_journal_is_whole(store: Store) -> None:
@@ -54,7 +56,7 @@ async def test_an_empty_journal_is_whole(store: Store) -> None:
     assert (await store.audit()).head == GENESIS
 
 
-@pytest.mark.parametrize("table", ["journal", "intents", "results"])
+@pytest.mark.parametrize("table", ["journal", "intents", "calls", "results"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET seq = seq", "DELETE FROM {}"])
 async def test_lines_cannot_be_changed(store: Store, table: str, statement: str) -> None:
     """The database itself refuses."""
@@ -68,11 +70,11 @@ async def test_lines_cannot_be_changed(store: Store, table: str, statement: str)
 @pytest.mark.parametrize(
     ("statement", "line"),
     [
-        ("UPDATE journal SET body = replace(body, 'deny', 'approve') WHERE seq = 4", 4),
+        ("UPDATE journal SET body = replace(body, 'deny', 'approve') WHERE seq = 5", 5),
         ("UPDATE journal SET at = at + 1 WHERE seq = 2", 2),
-        ("UPDATE journal SET kind = 'resume' WHERE seq = 5", 5),
-        ("DELETE FROM journal WHERE seq = 5", 6),
-        ("UPDATE journal SET seq = -1 WHERE seq = 6", -1),
+        ("UPDATE journal SET kind = 'resume' WHERE seq = 6", 6),
+        ("DELETE FROM journal WHERE seq = 6", 7),
+        ("UPDATE journal SET seq = -1 WHERE seq = 7", -1),
     ],
 )
 async def test_tampering_is_found(store: Store, statement: str, line: int) -> None:
@@ -87,6 +89,6 @@ async def test_a_cut_end_shows_in_the_head(store: Store) -> None:
     """Who noted the head earlier sees that lines were taken off the end."""
     await grown(store)
     noted = (await store.audit()).head
-    await store.database.write(tamper, "DELETE FROM journal WHERE seq = 6")
+    await store.database.write(tamper, "DELETE FROM journal WHERE seq = 7")
 
     assert (await store.audit()).head != noted
