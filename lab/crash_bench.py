@@ -26,7 +26,7 @@ class CrashReport(BaseModel):
     """What `nightshift bench crash --json` prints.
 
     `points` are kills, `boundaries` says where. `lost`: answered with 202, and no outcome within
-    a minute of the last restart. `doubled` and `control_doubled` are effects beyond the first of
+    two minutes of the last restart. `doubled` and `control_doubled` are effects beyond the first of
     their kind in an incident, as Docker counts them; `sent_twice` the calls for them, in vain or
     not. `messages_doubled` are messages that stand beside another of the same incident.
     `late` are calls that took Docker longer than the settling time. `resume_ms`: from the start

@@ -23,7 +23,7 @@ from lab.standins.docker import DockerStandin, running
 from lab.standins.telegram import TOKEN, Telegram
 from lab.world import Service, World
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 """From the restart to the recorded outcome of all that was accepted before."""
 REACH_S = 20.0
 """A boundary that is not reached in this time is tried with other alerts."""

@@ -6,33 +6,52 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from nightshift.cli.bench_crash import crash, verdict
+from nightshift.cli.bench_crash import told as told_of_crash
 from nightshift.cli.printing import AsJson, fail
 
 if TYPE_CHECKING:
     from lab.model_bench import ModelReport
     from lab.reflex import ReflexReport
 
-EXAMPLES = "Examples: nightshift bench reflex --rounds 50 --json | nightshift bench model --json"
+EXAMPLES = (
+    "Examples: nightshift bench reflex --rounds 50 --json | nightshift bench model --json | "
+    "nightshift bench crash --points 200 --seed 1 --json"
+)
 OUT_OF_REACH, TERMINATED = 4, 143
 
 
 def bench(
     what: Annotated[
-        Literal["reflex", "model"],
+        Literal["reflex", "model", "crash"],
         typer.Argument(
             help="reflex: from webhook to Docker call, against a bare reflex. "
-            "model: calls, tokens and dollars an incident, LLM_MODE=always, against a stand-in."
+            "model: calls, tokens and dollars an incident, LLM_MODE=always, against a stand-in. "
+            "crash: the server is killed again and again, and what is lost or doubled is counted."
         ),
     ],
     rounds: Annotated[int, typer.Option(min=2, max=500, help="reflex: how often each side.")] = 20,
+    points: Annotated[int, typer.Option(min=1, max=5000, help="crash: how many kills.")] = 200,
+    seed: Annotated[int, typer.Option(help="crash: of the plan of kills.")] = 1,
+    database_url: Annotated[
+        str,
+        typer.Option(help="crash: DATABASE_URL of the servers; `{lane}` gives each one its own."),
+    ] = "",
     json: AsJson = False,
 ) -> None:
-    """Measure: `reflex` on real containers, `model` in a simulated world (no Docker, no key).
+    """Measure: `reflex` on real containers, `model` and `crash` in a simulated world.
 
     `reflex` needs Docker, Prometheus and Alertmanager. Exit code 4 when something is missing or
-    does not come up.
+    does not come up; 1 when a crash lost an incident or doubled an effect, or when the control
+    without a journal doubled none, for then nothing is proved.
     """
     try:
+        if what == "crash":
+            survived = asyncio.run(crash(points, seed, database_url))
+            page = survived.model_dump_json(indent=2) if json else told_of_crash(survived)
+            typer.echo(page)
+            verdict(survived)
+            return
         if what == "model":
             found = asyncio.run(_model())
             typer.echo(found.model_dump_json(indent=2) if json else _costs(found))
