@@ -63,6 +63,13 @@ class Entry(Record):
     result: EffectResult | None = None
 
 
+class Sealed(Record):
+    """The journal's length and the hash that seals all of it; empty without a line."""
+
+    lines: int = 0
+    head: str = ""
+
+
 class PastAttempt(Record):
     """One remedy on one target in the window that cool-downs look at."""
 

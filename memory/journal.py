@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select
+from pydantic import Field
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select
 
 from domain.errors import Conflict, NotFound
-from domain.journal import EffectResult, Entry, Intent
+from domain.journal import EffectResult, Entry, Intent, Sealed
 from domain.plain import Plain, Record
 from memory.columns import micros
 from memory.part import Part
@@ -38,14 +39,16 @@ class Line(Record):
 class Audit(Record):
     """What a check of the whole chain found.
 
-    `head` seals everything before it: compare it with one noted earlier to see that nothing was
-    cut off at the end. `broken` names the first line that does not fit, `why` says how.
+    `head` seals everything before it. `broken` names the first line that does not fit, `why`
+    says how. `missing` are heads noted outside that the chain does not have: lines were cut off
+    its end, or all was written anew.
     """
 
     lines: int
     head: str
     broken: int | None = None
     why: str = ""
+    missing: list[str] = Field(default_factory=list)
 
 
 def append(
@@ -98,9 +101,13 @@ class Journal(Part):
         """
         await self.database.write(self._conclude, key, result)
 
-    async def audit(self) -> Audit:
-        """Check the chain from its first line to its last."""
-        return await self.database.read(_audit)
+    async def audit(self, heads: Iterable[str] = ()) -> Audit:
+        """Check the chain from its first line to its last, and for heads noted outside."""
+        return await self.database.read(_audit, set(heads))
+
+    async def sealed(self) -> Sealed:
+        """Its length and its head, unchecked."""
+        return await self.database.read(sealed)
 
     async def lines(self, *, after: int = 0, limit: int = 100) -> list[Line]:
         """The journal as it stands, oldest first."""
@@ -207,16 +214,22 @@ def _intent_row(part: Part, intent: Intent, seq: int) -> dict[str, object]:
     }
 
 
-def _audit(connection: Connection) -> Audit:
+def sealed(connection: Connection) -> Sealed:
+    """How long the journal is, and its last hash."""
+    lines = connection.scalar(select(func.count()).select_from(journal)) or 0
+    return Sealed(lines=lines, head=connection.scalar(_LAST) or "")
+
+
+def _audit(connection: Connection, heads: set[str]) -> Audit:
     rows = connection.execution_options(yield_per=BATCH).execute(
         select(journal).order_by(journal.c.seq)
     )
-    return check(rows.mappings())
+    return check(rows.mappings(), heads)
 
 
-def check(rows: Iterable[RowMapping]) -> Audit:
-    """Follow the chain of these lines."""
-    head, count = GENESIS, 0
+def check(rows: Iterable[RowMapping], heads: Iterable[str] = ()) -> Audit:
+    """Follow the chain of these lines, and look for these heads in it."""
+    head, count, missing = GENESIS, 0, set(heads)
     for row in rows:
         if row["prev_hash"] != head:
             why = "the line before it is missing or was changed"
@@ -225,4 +238,5 @@ def check(rows: Iterable[RowMapping]) -> Audit:
             why = "its content does not fit its seal"
             return Audit(lines=count, head=head, broken=row["seq"], why=why)
         head, count = row["hash"], count + 1
-    return Audit(lines=count, head=head)
+        missing.discard(head)
+    return Audit(lines=count, head=head, missing=sorted(missing))

@@ -21,6 +21,7 @@ from domain.ports import Clock
 from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
+from nightshift.anchors import Keeper
 from nightshift.checkpoints import open_checkpoints
 from nightshift.clock import SystemClock
 from nightshift.outbox import run_outbox
@@ -75,7 +76,9 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         await service.look()
         if work:
             await store.recover()
-            service.start(_background(store, deps, notifiers, clock))
+            background = _background(store, deps, notifiers, clock)
+            keeper = Keeper(store, data, notifiers, clock)
+            service.start({**background, "audit": keeper.run()})
             stack.push_async_callback(service.stop)
         yield service
 

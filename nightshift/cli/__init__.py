@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from domain.errors import BadConfiguration, NightshiftError, NotStored, Transient
-from nightshift.cli import demo, doctor, incidents, memory, serve, studio, switch
+from nightshift.cli import audit, demo, doctor, incidents, memory, serve, studio, switch
 from nightshift.cli.printing import fail
 
 FAILED, USAGE, MISCONFIGURED, OUT_OF_REACH = 1, 2, 3, 4
@@ -86,6 +86,7 @@ app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(memory.app, name="memory")
+app.add_typer(audit.app, name="audit")
 app.command(epilog=studio.EXAMPLES)(studio.studio)
 app.command(epilog=switch.EXAMPLES)(switch.pause)
 app.command()(switch.resume)
