@@ -10,13 +10,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 
+from lab.crash_case import Case, Tally, delivery
 from lab.crash_plan import DIE_AT, DRIVEN, SETTLE_S, Patient, Point
 from lab.processes import NotReady, Processes, environment, free_port
 from lab.standins.docker import DockerStandin, running
@@ -33,7 +31,6 @@ SCOPE = {"nightshift.enable": "true"}
 CHANGES = r"/(start|restart)$"
 _CHANGED = 204
 """Docker's answer to a call that changed something."""
-_ALERTS = {"hung": "ContainerUnhealthy", "crash": "ContainerDown"}
 _SETTINGS = {
     "NIGHTSHIFT_SETTLE_S": str(SETTLE_S),
     "NIGHTSHIFT_STABLE_FOR_S": "0",
@@ -50,35 +47,6 @@ _SETTINGS = {
     "TELEGRAM_BOT_TOKEN": TOKEN,
     "TELEGRAM_CHAT_ID": "42",
 }
-
-
-@dataclass(kw_only=True)
-class Case:
-    """A container that broke and its alert; `incident` once a server has answered 202.
-
-    At its end: the calls that Docker was sent and the effects that took place, by verb (a no-op
-    or a refusal is none), and the messages about it that stand in the chat.
-    """
-
-    name: str
-    body: dict[str, Any]
-    patient: Patient
-    incident: str = ""
-    outcome: str = ""
-    lost: bool = False
-    calls: Counter[str] = field(default_factory=Counter)
-    effects: Counter[str] = field(default_factory=Counter)
-    messages: int = 0
-
-
-@dataclass(kw_only=True)
-class Tally:
-    """What a lane has seen. Seconds."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    cases: list[Case] = field(default_factory=list)
-    resumed_s: list[float] = field(default_factory=list)
-    recovered_s: list[float] = field(default_factory=list)
 
 
 class Lane:
@@ -289,20 +257,3 @@ async def a_lane(
             env=environment(**settings),
             naive=naive,
         )
-
-
-def delivery(name: str, patient: Patient) -> dict[str, Any]:
-    """Alertmanager's post about one container."""
-    labels = {"alertname": _ALERTS[patient.fault], "name": name, "severity": "critical"}
-    alert = {
-        "status": "firing",
-        "labels": labels,
-        "annotations": {"summary": f"{name} is broken"},
-        "startsAt": datetime.now(UTC).isoformat(),
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "",
-        "fingerprint": f"broken-{name}",
-    }
-    group = {"groupLabels": {}, "commonLabels": labels, "commonAnnotations": {}}
-    head = {"version": "4", "groupKey": "{}", "status": "firing", "receiver": "nightshift"}
-    return {**head, **group, "externalURL": "", "truncatedAlerts": 0, "alerts": [alert]}

@@ -5,6 +5,7 @@ in it. Not here: the chain (memory/journal.py), or the metric (metrics.py).
 """
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 FILE: Final = "audit-heads.log"
 EVERY_S: Final = 60.0
+_LINE = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00) (\d{1,18}) ([0-9a-f]+) (\S+)"
+)
 HERE: Final = "file"
 """Where the file says that a head was noted, besides the channels people were told by."""
 
@@ -41,18 +45,19 @@ class Anchor(Record):
 
 
 def read_anchors(folder: Path) -> list[Anchor]:
-    """All that were noted there, oldest first; a line cut short by a crash is left out."""
+    """All that were noted there, oldest first; what is no such line is left out."""
     file = folder / FILE
-    rows = file.read_text().splitlines() if file.exists() else []
-    parts = [row.split() for row in rows]
+    rows = file.read_text(errors="replace").splitlines() if file.exists() else []
+    found = [match.groups() for match in map(_LINE.fullmatch, rows) if match]
     return [
         Anchor(at=datetime.fromisoformat(at), lines=int(lines), head=head, where=where)
-        for at, lines, head, where in (row for row in parts if len(row) == len(Anchor.model_fields))
+        for at, lines, head, where in found
     ]
 
 
 def write_anchor(folder: Path, anchor: Anchor) -> None:
     """Add it to the file, which only this user may read. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     descriptor = os.open(folder / FILE, flags, 0o600)
     try:

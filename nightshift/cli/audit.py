@@ -1,6 +1,7 @@
 """`nightshift audit …`. Not here: what makes the trail whole (nightshift/audit.py)."""
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,10 @@ def verify(
     The trail is compared with itself, with the heads in the data directory's audit-heads.log and,
     with --head, with the one you kept.
     """
-    found = asyncio.run(_verify(data_dir, head.strip().lower()))
+    kept = head.strip().lower()
+    if kept and not re.fullmatch("[0-9a-f]{64}", kept):
+        raise typer.BadParameter("a head is 64 hexadecimal digits", param_hint="--head")
+    found = asyncio.run(_verify(data_dir, kept))
     if json:
         as_json(found.plain())
     elif found.ok:

@@ -8,11 +8,12 @@ import pytest
 import typer
 
 from lab.crash_bench import measure, report
-from lab.crash_lane import Case, Tally
+from lab.crash_case import Case, Tally
 from lab.crash_plan import Patient
 from nightshift.cli.bench_crash import told, verdict
 
 
+@pytest.mark.timeout(400)
 async def test_kill_9_loses_nothing_and_doubles_nothing() -> None:
     """A dozen kills of real servers: every incident ends, and only the control acts twice."""
     found = await measure(10, 5)

@@ -1,5 +1,6 @@
 """nightshift/anchors.py."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -30,6 +31,19 @@ class Chat:
             raise Transient("no answer")
         self.heard.append(message)
         return "1"
+
+
+class LongMinute(StillClock):
+    """Between two looks, for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Never end."""
+        self.begun.set()
+        await asyncio.Event().wait()
 
 
 @pytest.fixture
@@ -110,11 +124,23 @@ async def test_a_channel_that_is_down_is_told_later(
     assert len(chat.heard) == 1
 
 
+async def test_the_head_is_noted_when_the_service_ends(store: Store, tmp_path: Path) -> None:
+    """What was written since the last look is not left without an anchor."""
+    clock = LongMinute()
+    task = asyncio.create_task(Keeper(store, tmp_path, [], clock).run())
+    await clock.begun.wait()
+    await store.resume(by="ann")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert read_anchors(tmp_path)[-1].head == (await store.sealed()).head
+
+
 def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     """What was noted before it still counts."""
     anchor = Anchor(at=T0, lines=3, head="c0ffee")
     write_anchor(tmp_path, anchor)
     with (tmp_path / FILE).open("a") as file:
-        file.write("2026-11-2")
+        file.write("2026-11-2 x y z\n\x002026-11-2")
 
     assert read_anchors(tmp_path) == [anchor]

@@ -85,6 +85,11 @@ def test_the_head_an_operator_kept_is_enough(run: Run, noted: str, tmp_path: Pat
     assert noted in kept.stderr
 
 
+def test_half_a_head_is_no_head(run: Run, noted: str) -> None:
+    """A head copied in part is a usage error, not a broken trail."""
+    assert run("audit", "verify", "--head", noted[:12]).exit_code == 2
+
+
 def test_a_trail_written_anew_is_found(run: Run, noted: str, tmp_path: Path) -> None:
     """A chain that is whole in itself, and as long, has other heads."""
     first = read_anchors(tmp_path)[0]
