@@ -117,7 +117,7 @@ async def test_with_work_everything_does(shop: Settings) -> None:
 
     assert running_now == [
         "worker-0", "worker-1", "watch", "health", "check", "outbox-console", "outbox-wakeup",
-        "memory",
+        "memory", "audit",
     ]  # fmt: skip
     assert all(task.done() for task in tasks.values())
 
