@@ -53,10 +53,21 @@ class EffectResult(Record):
 
 
 class Entry(Record):
-    """An intent with its result, or without one: then a crash lies between."""
+    """An intent with its result, or without one: then a crash lies between.
+
+    `called`: the call went out, or was about to; without a result nobody knows what came of it.
+    """
 
     intent: Intent
+    called: bool = False
     result: EffectResult | None = None
+
+
+class Sealed(Record):
+    """The journal's length and the hash that seals all of it; empty without a line."""
+
+    lines: int = 0
+    head: str = ""
 
 
 class PastAttempt(Record):

@@ -224,6 +224,13 @@ class Ledger(Protocol):
     async def entries(self, incident: str, attempt: int) -> list[Entry]:
         """The journal of one attempt, in order of position."""
 
+    async def call(self, intent: Intent) -> str:
+        """Note that the call goes out now; why it may not, or an empty string.
+
+        In one transaction with a last look at pause and claim. Nothing but an empty string lets
+        it go. Raises Conflict (it went out before).
+        """
+
     async def conclude(self, key: str, result: EffectResult) -> None:
         """Write what came of an intent; a second conclusion is refused with Conflict."""
 

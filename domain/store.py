@@ -10,6 +10,7 @@ from domain.alert import Alert
 from domain.decision import Approval
 from domain.facts import ContainerEvent, ContainerFacts
 from domain.incident import Event, Incident, IncidentStatus, Usage
+from domain.journal import Sealed
 from domain.plain import Plain, Record
 
 
@@ -117,6 +118,7 @@ class Stats(Record):
     queue_depth: int
     paused: str
     model: Spending = Field(default_factory=Spending)
+    audit: Sealed = Field(default_factory=Sealed)
 
 
 @runtime_checkable

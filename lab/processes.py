@@ -106,6 +106,13 @@ class Processes:
         _kill(process, signal.SIGTERM)
         return await process.wait()
 
+    async def wait(self, name: str, seconds: float) -> int | None:
+        """Wait that long for one child to end by itself; its exit code, or None if it did not."""
+        try:
+            return await asyncio.wait_for(self._running[name].wait(), seconds)
+        except TimeoutError:
+            return None
+
     def ended(self, name: str) -> int | None:
         """Its exit code, or None while it runs."""
         return self._running[name].returncode

@@ -76,6 +76,8 @@ class Approvals(Part):
         now = self.clock.now()
         close_open(connection, incident, now=now)
         _write(connection, incident, digest, request, asked_at=now, expires_at=expires_at)
+        asked: Plain = {"digest": digest, "request": request, "expires_at": expires_at.isoformat()}
+        journal.append(connection, self, kind="question", subject=incident, at=now, body=asked)
         add_jobs(connection, self, [incident], why="expiry", at=expires_at)
         tell(connection, self, [(incident, _asked(digest, request, expires_at, now))], now=now)
 

@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select
+from pydantic import Field
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select
 
 from domain.errors import Conflict, NotFound
-from domain.journal import EffectResult, Entry, Intent
+from domain.journal import EffectResult, Entry, Intent, Sealed
 from domain.plain import Plain, Record
 from memory.columns import micros
 from memory.part import Part
-from memory.tables import intents, journal, results
+from memory.tables import calls, intents, journal, results
 
 GENESIS = "0" * 64
 BATCH = 1000
@@ -38,14 +39,16 @@ class Line(Record):
 class Audit(Record):
     """What a check of the whole chain found.
 
-    `head` seals everything before it: compare it with one noted earlier to see that nothing was
-    cut off at the end. `broken` names the first line that does not fit, `why` says how.
+    `head` seals everything before it. `broken` names the first line that does not fit, `why`
+    says how. `missing` are heads noted outside that the chain does not have: lines were cut off
+    its end, or all was written anew.
     """
 
     lines: int
     head: str
     broken: int | None = None
     why: str = ""
+    missing: list[str] = Field(default_factory=list)
 
 
 def append(
@@ -98,9 +101,13 @@ class Journal(Part):
         """
         await self.database.write(self._conclude, key, result)
 
-    async def audit(self) -> Audit:
-        """Check the chain from its first line to its last."""
-        return await self.database.read(_audit)
+    async def audit(self, heads: Iterable[str] = ()) -> Audit:
+        """Check the chain from its first line to its last, and for heads noted outside."""
+        return await self.database.read(_audit, set(heads))
+
+    async def sealed(self) -> Sealed:
+        """Its length and its head, unchecked."""
+        return await self.database.read(sealed)
 
     async def lines(self, *, after: int = 0, limit: int = 100) -> list[Line]:
         """The journal as it stands, oldest first."""
@@ -151,6 +158,19 @@ def write_intents(connection: Connection, part: Part, wanted: Sequence[Intent]) 
         connection.execute(insert(intents), _intent_row(part, intent, seq))
 
 
+def write_call(connection: Connection, part: Part, intent: Intent) -> None:
+    """The call to Docker or Proxmox goes out. Raises Conflict: it went out before."""
+    found = _entries(connection, _ENTRIES.where(intents.c.key == intent.key))
+    if not found:
+        raise NotFound(f"there is no intent {intent.key!r}")
+    if found[0].called or found[0].result is not None:
+        raise Conflict(f"the call of intent {intent.key!r} went out before")
+    body: Plain = {"verb": intent.effect.verb, "target": intent.effect.target.key}
+    now = part.clock.now()
+    seq = append(connection, part, kind="call", subject=intent.key, at=now, body=body)
+    connection.execute(insert(calls).values(key=intent.key, seq=seq))
+
+
 def written(connection: Connection, wanted: Sequence[Intent]) -> list[Intent]:
     """Those of these intents that stand in the journal already."""
     keys = [intent.key for intent in wanted]
@@ -159,19 +179,21 @@ def written(connection: Connection, wanted: Sequence[Intent]) -> list[Intent]:
 
 
 _OF_RESULT = journal.alias("of_result")
-_ENTRIES: Select[str, str | None] = (
-    select(journal.c.body, _OF_RESULT.c.body.label("result"))
+_ENTRIES: Select[str, int | None, str | None] = (
+    select(journal.c.body, calls.c.seq.label("called"), _OF_RESULT.c.body.label("result"))
     .select_from(intents)
     .join(journal, journal.c.seq == intents.c.seq)
+    .outerjoin(calls, calls.c.key == intents.c.key)
     .outerjoin(results, results.c.key == intents.c.key)
     .outerjoin(_OF_RESULT, _OF_RESULT.c.seq == results.c.seq)
 )
 
 
-def _entries(connection: Connection, wanted: Select[str, str | None]) -> list[Entry]:
+def _entries(connection: Connection, wanted: Select[str, int | None, str | None]) -> list[Entry]:
     return [
         Entry(
             intent=Intent.model_validate_json(row.body),
+            called=row.called is not None,
             result=None if row.result is None else EffectResult.model_validate_json(row.result),
         )
         for row in connection.execute(wanted)
@@ -192,16 +214,22 @@ def _intent_row(part: Part, intent: Intent, seq: int) -> dict[str, object]:
     }
 
 
-def _audit(connection: Connection) -> Audit:
+def sealed(connection: Connection) -> Sealed:
+    """How long the journal is, and its last hash."""
+    lines = connection.scalar(select(func.count()).select_from(journal)) or 0
+    return Sealed(lines=lines, head=connection.scalar(_LAST) or "")
+
+
+def _audit(connection: Connection, heads: set[str]) -> Audit:
     rows = connection.execution_options(yield_per=BATCH).execute(
         select(journal).order_by(journal.c.seq)
     )
-    return check(rows.mappings())
+    return check(rows.mappings(), heads)
 
 
-def check(rows: Iterable[RowMapping]) -> Audit:
-    """Follow the chain of these lines."""
-    head, count = GENESIS, 0
+def check(rows: Iterable[RowMapping], heads: Iterable[str] = ()) -> Audit:
+    """Follow the chain of these lines, and look for these heads in it."""
+    head, count, missing = GENESIS, 0, set(heads)
     for row in rows:
         if row["prev_hash"] != head:
             why = "the line before it is missing or was changed"
@@ -210,4 +238,5 @@ def check(rows: Iterable[RowMapping]) -> Audit:
             why = "its content does not fit its seal"
             return Audit(lines=count, head=head, broken=row["seq"], why=why)
         head, count = row["hash"], count + 1
-    return Audit(lines=count, head=head)
+        missing.discard(head)
+    return Audit(lines=count, head=head, missing=sorted(missing))

@@ -10,9 +10,10 @@ from domain.diagnosis import Diagnosis
 from domain.errors import NotFound
 from domain.evidence import Evidence
 from domain.incident import Attempt, Episode, Event, Incident, Outcome
+from domain.plain import Plain
 from domain.target import Target
 from domain.verdict import Verdict
-from memory import tables
+from memory import journal, tables
 from memory.approvals import close_open
 from memory.bounded import bounded
 from memory.claims import release
@@ -123,8 +124,15 @@ class Incidents(Part):
 
     def _record(self, connection: Connection, incident: str, event: Event) -> None:
         status_of(connection, self, incident)
+        if event.kind == "policy":
+            self._seal(connection, incident, "decision", event.data, event.at)
         if not told_outcome(connection, incident, event):
             tell(connection, self, [(incident, event)], now=self.clock.now())
+
+    def _seal(
+        self, connection: Connection, incident: str, kind: str, body: Plain, at: datetime
+    ) -> None:
+        journal.append(connection, self, kind=kind, subject=incident, at=at, body=body)
 
     def _update(self, connection: Connection, incident: str, values: dict[str, Any]) -> None:
         status_of(connection, self, incident)
@@ -213,6 +221,7 @@ class Incidents(Part):
         connection.execute(update(incidents).where(incidents.c.id == incident).values(done))
         release(connection, incident)
         close_open(connection, incident, now=now)
+        self._seal(connection, incident, "outcome", {"outcome": outcome, "reason": reason}, now)
         if episode is not None:
             self._learn(connection, incident, episode)
         self._wake_children(connection, incident, now)

@@ -29,9 +29,21 @@ def _model_calls(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: list[Step] = [_model_calls]
+CALLS = (
+    "CREATE TABLE calls (key TEXT NOT NULL PRIMARY KEY REFERENCES intents (key), "
+    "seq INTEGER NOT NULL REFERENCES journal (seq))"
+)
+
+
+def _calls(connection: Connection) -> None:
+    """That a call goes out is on record before it does."""
+    connection.exec_driver_sql(CALLS)
+    _append_only(connection, "calls")
+
+
+STEPS: list[Step] = [_model_calls, _calls]
 """`STEPS[n]` leads from version n + 1 to n + 2; a new database starts at the newest version."""
-APPEND_ONLY = ("journal", "intents", "results")
+APPEND_ONLY = ("journal", "intents", "calls", "results")
 
 
 def newest() -> int:
@@ -71,10 +83,14 @@ def _create(connection: Connection) -> None:
     """All tables; the journal and what points into it can only grow."""
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.counters).values(name="fence", value=0))
+    for table in APPEND_ONLY:
+        _append_only(connection, table)
+
+
+def _append_only(connection: Connection, table: str) -> None:
     if connection.dialect.name == "sqlite":
-        for table in APPEND_ONLY:
-            for verb in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(
-                    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
-                    f"SELECT RAISE(ABORT, 'the {table} table is append-only'); END"
-                )
+        for verb in ("UPDATE", "DELETE"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
+                f"SELECT RAISE(ABORT, 'the {table} table is append-only'); END"
+            )

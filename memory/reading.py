@@ -117,6 +117,7 @@ class Views(Part):
             queue_depth=self._due(connection),
             paused=self._paused(connection),
             model=spending(connection, self),
+            audit=journal.sealed(connection),
         )
 
     def _count(self, connection: Connection, column: ColumnElement[str]) -> dict[str, int]:

@@ -42,6 +42,28 @@ class Reservations(Part):
             raise Conflict("there are no effects to reserve")
         return await self.database.write(self._reserve, list(intents), decide)
 
+    async def call(self, intent: Intent) -> str:
+        """Note that the call goes out now; why it may not, or an empty string.
+
+        Raises NotFound (no such intent), Conflict (it went out before, or was concluded).
+        """
+        return await self.database.write_quietly(self._call, intent)
+
+    def _call(self, connection: Connection, intent: Intent) -> str:
+        question = Question(
+            incident=intent.incident,
+            thread=intent.thread,
+            fence=intent.fence,
+            keys=[intent.effect.target.key],
+        )
+        standing = read_standing(connection, self, question)
+        if standing.paused:
+            return f"Nightshift was paused meanwhile: {standing.paused}"
+        if not standing.holds_claim:
+            return "another run holds the target's claim now"
+        journal.write_call(connection, self, intent)
+        return ""
+
     def _reserve(self, connection: Connection, wanted: list[Intent], decide: Decide) -> Decision:
         first, now = wanted[0], self.clock.now()
         if status_of(connection, self, first.incident) == "done":

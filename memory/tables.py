@@ -198,6 +198,13 @@ intents = Table(
     Index("intents_by_time", "tenant", "at"),
 )
 
+calls = Table(
+    "calls",
+    metadata,
+    Column("key", Text, ForeignKey("intents.key"), primary_key=True),
+    Column("seq", Number, ForeignKey("journal.seq"), nullable=False),
+)
+
 results = Table(
     "results",
     metadata,

@@ -93,6 +93,9 @@ class _FromLedger(Collector):
         yield _gauge("queue_depth", "Segments that wait for a worker.", {"": stats.queue_depth})
         yield _gauge("outbox_behind", "Messages not yet up to date.", {"": stats.outbox_behind})
         yield from _model(stats.model)
+        yield _gauge("audit_lines", "Lines of the audit trail.", {"": stats.audit.lines})
+        head = {stats.audit.head: 1.0} if stats.audit.head else {}
+        yield _gauge("audit_head_info", "The hash that seals the audit trail.", head, "head")
         yield _gauge("paused", "1 while the kill switch is on.", {"": int(bool(stats.paused))})
 
 

@@ -231,6 +231,9 @@ class RecordedLedger:
     async def entries(self, incident: str, attempt: int) -> list[Entry]:
         return []
 
+    async def call(self, intent: Intent) -> str:
+        return "a replay has no effects"
+
     async def conclude(self, key: str, result: EffectResult) -> None:
         return None
 

@@ -21,6 +21,7 @@ from domain.ports import Clock
 from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
+from nightshift.anchors import Keeper
 from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
 from nightshift.clock import SystemClock
 from nightshift.components import components
@@ -80,6 +81,8 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         if work:
             await store.recover()
             background = _background(store, deps, notifiers, clock)
+            keeper = Keeper(store, data, notifiers, clock)
+            background["audit"] = keeper.run()
             if days := settings.nightshift_keep_checkpoints_days:
                 background["retention"] = keep_checkpoints(store, saver, clock, days=days)
             service.start(background)

@@ -161,7 +161,7 @@ async def _carry_out(
     for entry in entries:
         result = entry.result
         if result is None:
-            result = await _once(runtime, entry.intent, crashed=crashed)
+            result = await _once(runtime, entry, crashed=crashed)
             await deps.ledger.conclude(entry.intent.key, result)
             said = f"{entry.intent.effect.verb} {entry.intent.effect.target.name}: {result.detail}"
             await tell(deps, entry.intent.incident, "effect", said, result.plain())
@@ -172,9 +172,13 @@ async def _carry_out(
     return "done", "; ".join(details) or "nothing to change"
 
 
-async def _once(runtime: Runtime[Deps], intent: Intent, *, crashed: bool) -> EffectResult:
-    """Do it if it has not been done and still fits; after a crash, settle first."""
-    deps = runtime.context
+async def _once(runtime: Runtime[Deps], entry: Entry, *, crashed: bool) -> EffectResult:
+    """Do it if it has not been done and still fits; after a crash, settle first.
+
+    A call that had gone out and is not to be seen may still take place, however long one waits:
+    it is not made again.
+    """
+    deps, intent = runtime.context, entry.intent
     if crashed:
         await _settle(runtime, intent.at)
     try:
@@ -184,25 +188,12 @@ async def _once(runtime: Runtime[Deps], intent: Intent, *, crashed: bool) -> Eff
         return _result(deps, result, f"the target could not be inspected: {error}")
     if crashed and took_place(intent.effect, intent.seen, now):
         return _result(deps, "done", "it had taken place before the restart", settled=True)
-    reason = still_fits(intent.effect, intent.seen, now)
-    if crashed and not reason:
-        reason = await _withdrawn(deps, intent)
+    if entry.called:
+        return _result(deps, "unknown", "sent before the restart, and not visible since")
+    reason = still_fits(intent.effect, intent.seen, now) or await deps.ledger.call(intent)
     if reason:
         return _result(deps, "refused", reason)
     return await _act(runtime, intent)
-
-
-async def _withdrawn(deps: Deps, intent: Intent) -> str:
-    """Why what was allowed before a crash may not be done now, or an empty string."""
-    standing = await deps.ledger.standing(
-        intent.incident,
-        thread=intent.thread,
-        fence=intent.fence,
-        keys=[intent.effect.target.key],
-    )
-    if standing.paused:
-        return f"Nightshift was paused meanwhile: {standing.paused}"
-    return "" if standing.holds_claim else "another run holds the target's claim now"
 
 
 async def _act(runtime: Runtime[Deps], intent: Intent) -> EffectResult:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from domain.errors import BadConfiguration, NightshiftError, NotStored, Transient
 from nightshift.cli import (
     archive,
+    audit,
     bench,
     demo,
     doctor,
@@ -97,6 +98,7 @@ app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(memory.app, name="memory")
 app.add_typer(bench.app, name="bench")
+app.add_typer(audit.app, name="audit")
 app.command(epilog=studio.EXAMPLES)(studio.studio)
 app.command(epilog=switch.EXAMPLES)(switch.pause)
 app.command()(switch.resume)

@@ -62,6 +62,10 @@ class Sketch:
         """Never: so the journal here holds no intent that a later run could carry out."""
         return Refused(rule="mode", reason="Studio only looks", observed=True)
 
+    async def call(self, intent: Intent) -> str:
+        """Never either."""
+        return "Studio only looks"
+
     async def ask(
         self, incident: str, *, digest: str, request: Plain, expires_at: datetime
     ) -> None:

@@ -410,6 +410,31 @@ async def test_an_intent_is_concluded_once(store: Store) -> None:
     assert [entry.result for entry in await store.entries(incident, 1)] == [done()]
 
 
+async def test_a_call_goes_out_once(store: Store) -> None:
+    """It is on record before it is made, and nobody makes it a second time."""
+    incident = await opened(store)
+    promise = intent(incident, fence=await claimed(store, incident))
+    await store.reserve([promise], yes)
+
+    assert await store.call(promise) == ""
+    assert [entry.called for entry in await store.entries(incident, 1)] == [True]
+    with pytest.raises(Conflict, match="went out before"):
+        await store.call(promise)
+
+
+async def test_no_call_goes_out_without_leave(store: Store) -> None:
+    """The kill switch and the claim are looked up in the transaction that notes the call."""
+    incident = await opened(store)
+    promise = intent(incident, fence=await claimed(store, incident))
+    await store.reserve([promise], yes)
+    stale = promise.model_copy(update={"fence": promise.fence - 1})
+
+    assert "claim" in await store.call(stale)
+    await store.pause("holiday", by="ann")
+    assert "holiday" in await store.call(promise)
+    assert [entry.called for entry in await store.entries(incident, 1)] == [False]
+
+
 async def test_our_own_effects_are_known(store: Store) -> None:
     """What we did to a target since a time, so that it is not taken for somebody's doing."""
     incident = await opened(store)

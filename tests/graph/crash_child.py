@@ -1,8 +1,8 @@
 """A process that drives one incident, and dies by kill -9 where it is told to.
 
-Usage: crash_child.py DIRECTORY never|before|after|concluded|verifying MINUTE. The containers live
-in a file of that directory, as they would outlive this process in a daemon; each effect that
-takes place adds a line to `effects`.
+Usage: crash_child.py DIRECTORY never|promised|before|after|concluded|verifying MINUTE.
+The containers live in a file of that directory, as they would outlive this process in a daemon;
+each effect that takes place adds a line to `effects`.
 """
 
 import asyncio
@@ -73,6 +73,8 @@ async def main(folder: Path, death: str, minute: int) -> None:
     ):
         if death == "concluded":
             _die_when_concluded(store)
+        if death == "promised":
+            _die_when_promised(store)
         daemon = Daemon(clock, folder, death)
         world = World(store=store, clock=clock, containers=daemon)
         world.rulebook = FixedRulebook(match("start"))
@@ -91,6 +93,16 @@ def _death(facts: ContainerFacts) -> ContainerEvent:
     """What the stream told of its end."""
     key, at = facts.target.key, facts.finished_at or T0
     return ContainerEvent(target_key=key, container_id=facts.target.id, action="die", at=at)
+
+
+def _die_when_promised(store: Any) -> None:
+    """Die between the intent and the call."""
+
+    async def call(_: object) -> str:
+        die()
+        return ""
+
+    store.call = call
 
 
 def _die_when_concluded(store: Any) -> None:

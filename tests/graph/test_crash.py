@@ -37,7 +37,7 @@ def drive(folder: Path, death: str, *, minute: int = 0) -> int:
     return ended.returncode
 
 
-@pytest.mark.parametrize("death", ["before", "after", "concluded", "verifying"])
+@pytest.mark.parametrize("death", ["promised", "after", "concluded", "verifying"])
 async def test_killed_in_the_middle_and_done_once(tmp_path: Path, death: str) -> None:
     """After kill -9 the next process ends the incident, and the effect took place exactly once."""
     shop(tmp_path)
@@ -50,10 +50,24 @@ async def test_killed_in_the_middle_and_done_once(tmp_path: Path, death: str) ->
     assert [one.outcome for one in incidents] == ["resolved"]
 
 
+async def test_a_call_nobody_knows_of_is_left_to_people(tmp_path: Path) -> None:
+    """Killed on the way to Docker, with no effect to be seen: told, and never sent again."""
+    shop(tmp_path)
+    killed, ended = drive(tmp_path, "before"), drive(tmp_path, "never", minute=1)
+    async with open_store(tmp_path, clock=StillClock()) as store:
+        incidents = await store.incidents(limit=9)
+
+    assert (killed, ended) == (-signal.SIGKILL, 0)
+    assert (tmp_path / "effects").read_text() == ""
+    assert [(one.outcome, one.attempts[0].result) for one in incidents] == [
+        ("escalated", "unknown")
+    ]
+
+
 async def test_killed_again_and_again(tmp_path: Path) -> None:
     """Each process dies a step further on: still one effect, one outcome, one honest journal."""
     shop(tmp_path)
-    deaths = ["before", "after", "concluded", "verifying", "never"]
+    deaths = ["promised", "after", "concluded", "verifying", "never"]
     ends = [drive(tmp_path, death, minute=minute) for minute, death in enumerate(deaths)]
     async with open_store(tmp_path, clock=StillClock()) as store:
         (incident,) = await store.incidents(limit=9)

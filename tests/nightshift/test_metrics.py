@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain.incident import Usage
+from domain.journal import Sealed
 from domain.store import Spending
 from nightshift.metrics import Live, Meters
 
@@ -15,6 +16,17 @@ async def test_two_processes_of_a_test_do_not_share_a_registry(books: Any, make_
 
     assert b'alerts_accepted_total{status="firing"} 1.0' in one.exposition(stats)
     assert b"alerts_accepted_total{" not in other.exposition(stats)
+
+
+async def test_the_audit_trail_is_sealed_outside_too(books: Any) -> None:
+    """Its length and its head can be read from Prometheus; an empty one has no head."""
+    stats = await books.stats()
+    sealed = stats.model_copy(update={"audit": Sealed(lines=7, head="c0ffee")})
+    text = Meters().exposition(sealed).decode()
+
+    assert "nightshift_audit_lines 7.0" in text
+    assert 'nightshift_audit_head_info{head="c0ffee"} 1.0' in text
+    assert "head=" not in Meters().exposition(stats).decode()
 
 
 async def test_what_the_model_cost(books: Any) -> None:

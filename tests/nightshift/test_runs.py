@@ -418,7 +418,7 @@ async def test_workers_share_incidents_never_one(world: World, saver: Saver) -> 
 
 
 async def test_a_killed_worker_is_taken_over(world: World, saver: Saver) -> None:
-    """Cut off in the middle of a call, the incident is recovered and acts once."""
+    """Cut off in the middle of a call nobody answered: recovered, told, and not called again."""
     world.containers.silent.add("perform")
     incident = await crashed(world)
     async with working(world, saver):
@@ -427,10 +427,12 @@ async def test_a_killed_worker_is_taken_over(world: World, saver: Saver) -> None
     world.containers.silent.clear()
     recovered = await world.store.recover()
     async with working(world, saver):
+        await parks(world, incident)
+        world.clock.advance(60)
         row = await ends(world, incident)
 
     assert recovered == 1
-    assert (row.outcome, verbs(world)) == ("resolved", ["start web"])
+    assert (row.outcome, verbs(world), len(world.containers.performed)) == ("escalated", [], 1)
     assert sum(world.clock.slept) > world.limits.settle_s - 5
 
 

@@ -133,7 +133,7 @@ async def test_with_work_everything_does(shop: Settings) -> None:
 
     assert running_now == [
         "worker-0", "worker-1", "watch", "health", "check", "outbox-console", "outbox-wakeup",
-        "memory", "retention",
+        "memory", "audit", "retention",
     ]  # fmt: skip
     assert all(task.done() for task in tasks.values())
 

@@ -33,6 +33,21 @@ async def journal(world: World, state: IncidentState) -> list[Entry]:
     return await world.store.entries(state["incident"], 1)
 
 
+async def promised(world: World, state: IncidentState, run: Run) -> None:
+    """Run heal up to its intent, after which the process ends; no call has gone out."""
+    facts, looks = world.containers.facts, iter(range(9))
+
+    async def dying(target: Any) -> Any:
+        if next(looks) == 1:
+            raise KilledError
+        return await facts(target)
+
+    world.containers.facts = dying  # type: ignore[method-assign]  # this process is the one that dies
+    with pytest.raises(KilledError):
+        await run(state, heal)
+    world.containers.facts = facts  # type: ignore[method-assign]  # and this one lives
+
+
 async def killed(world: World, state: IncidentState, run: Run, *, acted: bool) -> None:
     """Run heal up to its act, before or after which the process ends."""
     perform = world.containers.perform
@@ -68,7 +83,7 @@ async def test_the_intent_comes_first(world: World, crashed: IncidentState, run:
     await killed(world, crashed, run, acted=False)
     (entry,) = await journal(world, crashed)
 
-    assert entry.result is None
+    assert (entry.called, entry.result) == (True, None)
     assert entry.intent.seen.status == "exited"
     assert entry.intent.thread == crashed["incident"]
 
@@ -87,16 +102,16 @@ async def test_after_a_crash_a_visible_effect_is_not_repeated(
     assert last_attempt(state).result == "done"
 
 
-@pytest.mark.parametrize("acted", [True, False])
+@pytest.mark.parametrize("sent", [True, False])
 async def test_after_a_crash_a_restart_is_done_once(
-    world: World, begin: Begin, run: Run, acted: bool
+    world: World, begin: Begin, run: Run, sent: bool
 ) -> None:
     """A restart leaves the status as it was: only its start time tells that it took place."""
     world.rulebook = FixedRulebook(match("restart", cause="hung"))
     world.containers.change("web", health="unhealthy")
     world.containers.fate("web", stays_unhealthy)
     state = await run(await begin(), monitor, analyse)
-    await killed(world, state, run, acted=acted)
+    await (killed(world, state, run, acted=True) if sent else promised(world, state, run))
     state = await run(state, heal)
 
     assert verbs(world) == ["restart web"]
@@ -106,14 +121,44 @@ async def test_after_a_crash_a_restart_is_done_once(
 async def test_after_a_crash_a_missing_effect_is_done_once(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
-    """The process died before the act: the next one acts, after the settling time."""
-    await killed(world, crashed, run, acted=False)
+    """The process died before it called: the next one acts, after the settling time."""
+    await promised(world, crashed, run)
     began = world.clock.now()
     state = await run(crashed, heal)
 
     assert verbs(world) == ["start web"]
     assert last_attempt(state).result == "done"
     assert world.clock.now() >= began + timedelta(seconds=world.limits.settle_s)
+
+
+async def test_after_a_crash_a_call_that_may_still_come_is_not_made_again(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """The process died while it called, and Docker is slow beyond the settling time: unknown."""
+    await killed(world, crashed, run, acted=False)
+    state = await run(crashed, heal)
+
+    assert verbs(world) == []
+    assert last_attempt(state).result == "unknown"
+    assert "sent before the restart" in last_attempt(state).detail
+
+
+async def test_a_claim_lost_at_the_last_moment_may_not_act(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """A worker that slept between its promise and its call looks again before it calls."""
+    parent, facts, looks = await begin_other(world), world.containers.facts, iter(range(9))
+
+    async def sleeping(target: Any) -> Any:
+        if next(looks) == 1:
+            await world.store.fold(crashed["incident"], parent)
+        return await facts(target)
+
+    world.containers.facts = sleeping  # type: ignore[method-assign]  # time passes in between
+    state = await run(crashed, heal)
+
+    assert verbs(world) == []
+    assert "claim" in last_attempt(state).detail
 
 
 async def test_after_a_crash_a_concluded_effect_is_history(
@@ -235,7 +280,7 @@ async def test_paused_after_a_crash_may_not_act(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
     """What was promised before the crash is not done when the kill switch came between."""
-    await killed(world, crashed, run, acted=False)
+    await promised(world, crashed, run)
     await world.store.pause("holiday", by="me")
     state = await run(crashed, heal)
 
@@ -248,7 +293,7 @@ async def test_a_lost_claim_after_a_crash_may_not_act(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
     """What was promised before the crash is not done when another incident has the target."""
-    await killed(world, crashed, run, acted=False)
+    await promised(world, crashed, run)
     parent = await begin_other(world)
     await world.store.fold(crashed["incident"], parent)
     state = await run(crashed, heal)
@@ -377,16 +422,18 @@ async def test_after_a_crash_only_the_open_effect_is_settled(
 
     assert verbs(world) == ["update_memory web", "start web"]
     assert last_attempt(state).result == "done"
+    assert [entry.called for entry in await journal(world, state)] == [True, True]
 
 
 async def killed_at_second(world: World, state: IncidentState, run: Run) -> None:
-    """Run heal up to its second effect, before which the process ends."""
+    """Run heal up to its second effect, after which the process ends."""
     perform, calls = world.containers.perform, iter(range(9))
 
     async def dying(effect: Any) -> Any:
+        performed = await perform(effect)
         if next(calls) == 1:
             raise KilledError
-        return await perform(effect)
+        return performed
 
     world.containers.perform = dying  # type: ignore[method-assign]  # this process is the one that dies
     with pytest.raises(KilledError):

@@ -2,7 +2,7 @@
 
 import typer
 
-from nightshift.cli.bench import accept, model, overhead, reflex, resume
+from nightshift.cli.bench import accept, crash, model, overhead, reflex, resume
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,3 +14,4 @@ app.command()(model.model)
 app.command()(accept.accept)
 app.command()(overhead.overhead)
 app.command()(resume.resume)
+app.command()(crash.crash)
