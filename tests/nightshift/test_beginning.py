@@ -36,7 +36,7 @@ class KilledError(BaseException):
 
 
 def dies_before(world: World) -> None:
-    """The intent is written, the call is not made."""
+    """The call is on record, and was not made."""
 
     async def perform(effect: Any) -> Any:
         raise KilledError
@@ -88,7 +88,16 @@ def dies_telling(world: World) -> None:
     vars(world.store)["finish"] = finish
 
 
-DEATHS = (dies_before, dies_after, dies_concluded, dies_verifying, dies_telling)
+def dies_promised(world: World) -> None:
+    """The intent is written, and nothing was sent."""
+
+    async def call(*given: Any) -> str:
+        raise KilledError
+
+    vars(world.store)["call"] = call
+
+
+DEATHS = (dies_promised, dies_after, dies_concluded, dies_verifying, dies_telling)
 
 
 async def left_by_an_older_one(
@@ -104,7 +113,7 @@ async def left_by_an_older_one(
             await Runs(world.store, world.deps, saver).drive(incident)
     for name in ("perform", "facts"):
         vars(world.containers).pop(name, None)
-    for name in ("update", "finish"):
+    for name in ("update", "finish", "call"):
         vars(world.store).pop(name, None)
     return incident
 
@@ -140,6 +149,18 @@ async def test_what_was_promised_is_settled_first(
     assert (await world.store.audit()).broken is None
 
 
+async def test_a_call_that_cannot_be_told_is_not_made_again(
+    world: World, saver: InMemorySaver
+) -> None:
+    """It had gone out and is not to be seen: a person is called, and nothing else is tried."""
+    incident = await left_by_an_older_one(world, saver, dies_before)
+    world.rulebook = FixedRulebook(match("restart", needs=("stop",)))
+    row = await driven(world, saver, incident)
+
+    assert (row.outcome, [one.verb for one in world.containers.done]) == ("escalated", [])
+    assert [one.result for one in row.attempts] == ["unknown"]
+
+
 async def test_it_is_settled_before_anything_else_is_done(
     world: World, saver: InMemorySaver
 ) -> None:
@@ -172,7 +193,7 @@ async def test_another_incident_waits_for_the_settled_one(
     world: World, saver: InMemorySaver
 ) -> None:
     """The target stays claimed: a second alert on it folds and does nothing."""
-    incident = await left_by_an_older_one(world, saver, dies_before)
+    incident = await left_by_an_older_one(world, saver, dies_promised)
     other = await world.accept(firing("HighErrorRate", name="web"))
     row = await driven(world, saver, incident)
     child = await world.store.incident(other)

@@ -50,4 +50,4 @@ def test_the_models_own_container_is_protected() -> None:
     """Nightshift does not restart what it thinks with."""
     limits = bounded(Settings(_env_file=None, llm_base_url="http://ollama:11434/v1"), own_id="")
 
-    assert "http://ollama:11434/v1" in limits.needs
+    assert "http://ollama:11434" in limits.needs
