@@ -139,9 +139,22 @@ async def cut_off(asked: Asked) -> Response:
     return completion(asked, words[: len(words) // 2], finish="length")
 
 
-async def uncounted(asked: Asked) -> Response:
-    """Answers well, and does not tell what it cost."""
-    return completion(asked, json.dumps(sensible(asked)), counted=False)
+async def cut_off_uncounted(asked: Asked) -> Response:
+    """The same, without a word on what it cost."""
+    return completion(asked, "", finish="length", usage=None)
+
+
+def counting(usage: object) -> Turn:
+    """Answers well, and says that this is what it took."""
+
+    async def turn(asked: Asked) -> Response:
+        return completion(asked, json.dumps(sensible(asked)), usage=usage)
+
+    return turn
+
+
+uncounted: Turn = counting(None)
+"""Answers well, and does not tell what it cost."""
 
 
 def limited(seconds: int) -> Turn:
