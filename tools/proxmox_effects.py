@@ -166,8 +166,11 @@ async def _reboot(act: _Act) -> Performed:
 
 
 def _came_up_again(act: _Act, facts: GuestFacts) -> bool:
-    """Whether it runs since we asked: its uptime is shorter than the time passed since then."""
-    return facts.running and facts.uptime_s <= _now() - act.sent_at + _CLOCK_S
+    """Whether it runs since we asked: its uptime is shorter than the time passed since then.
+
+    Where none is told, that it runs after a task that ended well has to do.
+    """
+    return facts.running and (facts.uptime_s or 0.0) <= _now() - act.sent_at + _CLOCK_S
 
 
 async def _after_failed_reboot(act: _Act, error: Permanent) -> Performed:

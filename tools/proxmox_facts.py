@@ -50,11 +50,12 @@ def guest(
 ) -> GuestFacts:
     """One guest from its status (or its row in a node's list), its configuration and its tasks."""
     vmid = int(row["vmid"])
-    uptime = float(row.get("uptime") or 0)
+    status = status_of(row)
+    uptime = _uptime(row, up=status == "running")
     running = [task for task in tasks if task.ended_at is None]
     return GuestFacts(
         target=_target(kind, node, vmid, str(row.get("name") or "")),
-        status=status_of(row),
+        status=status,
         lock=str(row.get("lock") or config.get("lock") or ""),
         task=running[0].kind if running else "",
         ha_state=ha_state(row),
@@ -81,11 +82,11 @@ def unread(row: Row) -> GuestFacts:
 
 def node(row: Row) -> NodeFacts:
     """One row of the list of nodes."""
-    name = str(row["node"])
+    name, online = str(row["node"]), row.get("status") == "online"
     return NodeFacts(
         target=Target(kind="node", host=name, id=name, name=name, service=name),
-        online=row.get("status") == "online",
-        uptime_s=float(row.get("uptime") or 0),
+        online=online,
+        uptime_s=_uptime(row, up=online),
         memory_limit=int(row.get("maxmem") or 0),
         memory_usage=int(row.get("mem") or 0),
     )
@@ -145,6 +146,11 @@ def stable_digest(config: Row) -> str:
 def flag(value: object) -> bool:
     """Proxmox' booleans: 1 and 0, sometimes as text."""
     return str(value) in {"1", "True"}
+
+
+def _uptime(row: Row, *, up: bool) -> float | None:
+    """Seconds; of what is up, 0 is no more than a missing one: it does not say since when."""
+    return float(row.get("uptime") or 0) or (None if up else 0.0)
 
 
 def _target(kind: Kind, node: str, vmid: int, name: str) -> Target:
