@@ -9,7 +9,7 @@ told by metrics only.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -19,6 +19,8 @@ from tools.proxmox_api import Row
 
 MIB = 1024**2
 TASKS_KEPT = 20
+UNREADABLE = "task"
+"""The kind of a running task of which the list does not tell the kind."""
 PATH_KINDS = {"lxc": "lxc", "vm": "qemu"}
 """What the API calls each kind of guest in its paths."""
 
@@ -29,8 +31,8 @@ _STATUS: dict[str, GuestStatus] = {
     "suspended": "suspended",
 }
 _CHANGING = {"memory", "swap", "balloon", "lock", "digest", "description", "tags", "parent"}
-_USER = 7
-"""The user's place in a UPID."""
+_START, _KIND, _OWNER, _USER = 4, 5, 6, 7
+"""Places in a UPID: `UPID:node:pid:pstart:starttime:type:id:user:`, its numbers in hex."""
 _OOM = re.compile(r"out of memory|oom-kill|cannot allocate memory", re.IGNORECASE)
 _FREE_OF_HA = {"", "ignored"}
 
@@ -95,22 +97,42 @@ def node(row: Row) -> NodeFacts:
 def task(row: Row) -> GuestTask:
     """One row of a node's task list; a running one has no end and the status `RUNNING`.
 
-    The row's own `user` leaves out which token it was; the UPID does not.
+    What the row leaves out is taken from its UPID. The row's own `user` leaves out which token it
+    was; the UPID does not. Raises ValueError, IndexError, TypeError.
     """
-    ended = row.get("endtime")
+    ended, of_upid = row.get("endtime"), str(row.get("upid")).split(":")
+    began = int(row["starttime"] if row.get("starttime") else int(of_upid[_START], 16))
     return GuestTask(
-        upid=str(row["upid"]),
-        kind=str(row["type"]),
-        user=str(row["upid"]).split(":")[_USER],
-        started_at=datetime.fromtimestamp(int(row["starttime"]), UTC),
+        upid=str(row.get("upid")),
+        kind=str(row.get("type") or of_upid[_KIND]),
+        user=of_upid[_USER],
+        started_at=datetime.fromtimestamp(began, UTC),
         ended_at=datetime.fromtimestamp(int(ended), UTC) if ended else None,
         exit=str(row.get("status") or "") if ended else "",
     )
 
 
+def owner(row: Row) -> str:
+    """The vmid of the guest that a task works on, in digits; else what it works on, or nothing."""
+    told, of_upid = row.get("id"), str(row.get("upid")).split(":")
+    return str(told) if told else "".join(of_upid[_OWNER:_USER])
+
+
+def _known_tasks(rows: Iterable[Row]) -> Iterator[GuestTask]:
+    """Rows that can be read. Of others only that one runs matters: hands off."""
+    for row in rows:
+        try:
+            yield task(row)
+        except (ValueError, IndexError, TypeError, OverflowError, OSError):
+            if not row.get("endtime"):
+                kind, upid = str(row.get("type") or UNREADABLE), str(row.get("upid") or "")
+                yield GuestTask(upid=upid, kind=kind, user="", started_at=datetime.now(UTC))
+
+
 def tasks(rows: Iterable[Row]) -> list[GuestTask]:
     """All tasks, running ones first, then the newest; a list may name one of them twice."""
-    found = {one.upid: one for one in sorted(map(task, rows), key=lambda one: one.ended_at is None)}
+    known = sorted(_known_tasks(rows), key=lambda one: one.ended_at is None)
+    found = {one.upid: one for one in known}
     return sorted(
         found.values(), key=lambda one: (one.ended_at is None, one.started_at), reverse=True
     )
