@@ -127,11 +127,13 @@ class ProxmoxCluster:
             api.fields(f"read the configuration of {name}", *path, "config", current=1),
             proxmox_listing.task_rows(api, target.host, limit=_GUEST_TASKS, vmid=int(target.id)),
         )
+        # that the list was asked for one guest's tasks does not make them all its own
+        own = [task for task in tasks if proxmox_facts.owner(task) == target.id]
         with parsing(api.prefix(f"understand {name}")):
             found = proxmox_facts.guest(
                 {**row, "vmid": target.id},
                 config,
-                proxmox_facts.tasks(tasks),
+                proxmox_facts.tasks(own),
                 kind=target.kind,
                 node=target.host,
                 now=datetime.now(UTC),
