@@ -93,6 +93,25 @@ async def _broke_in_runtime(state: IncidentState, deps: Deps) -> bool:
 async def _settled(
     state: IncidentState, deps: Deps, attempt: Attempt, verdict: Verdict
 ) -> IncidentState:
+    known = await _recorded(state, deps, attempt, verdict)
+    if verdict.state != "not_healed":
+        return known
+    if len(known["attempts"]) >= deps.limits.max_attempts:
+        reason = f"still broken after {len(known['attempts'])} attempts: {verdict.reason}"
+        return {**known, "outcome": "escalated", "reason": reason}
+    if attempt.result == "unknown":
+        reason = f"cannot tell whether {attempt.remedy} took place: {attempt.detail}"
+        return {**known, "outcome": "escalated", "reason": reason}
+    evidence, more = await _next_round(state, deps)
+    known = {**known, **more}
+    if more.get("outcome") or triage(situation(evidence), attempt.target.kind).kind == "broken":
+        return known
+    return {**known, **await _came_up_late(state, deps, attempt)}
+
+
+async def _recorded(
+    state: IncidentState, deps: Deps, attempt: Attempt, verdict: Verdict
+) -> IncidentState:
     closed = attempt.model_copy(update={"verdict": verdict.state})
     attempts = [*state["attempts"][:-1], closed.plain()]
     incident = state["incident"]
@@ -100,17 +119,18 @@ async def _settled(
         incident, attempts=[Attempt.parse(one) for one in attempts], verdict=verdict
     )
     await tell(deps, incident, "verdict", f"{verdict.state}: {verdict.reason}", verdict.plain())
-    known: IncidentState = {"attempts": attempts, "verdict": verdict.plain(), "wake_at": None}
-    if verdict.state != "not_healed":
-        return known
-    if len(attempts) >= deps.limits.max_attempts:
-        reason = f"still broken after {len(attempts)} attempts: {verdict.reason}"
-        return {**known, "outcome": "escalated", "reason": reason}
-    if attempt.result == "unknown":
-        reason = f"cannot tell whether {attempt.remedy} took place: {attempt.detail}"
-        return {**known, "outcome": "escalated", "reason": reason}
-    _, more = await _next_round(state, deps)
-    return {**known, **more}
+    return {"attempts": attempts, "verdict": verdict.plain(), "wake_at": None}
+
+
+async def _came_up_late(state: IncidentState, deps: Deps, attempt: Attempt) -> IncidentState:
+    """Judged not healed, and no longer broken: nothing more is done, and the last look counts."""
+    patience = min(deps.limits.stable_for_s + deps.limits.verify_poll_s, deps.limits.verify_hold_s)
+    late = await _watch(state, deps, attempt, deps.clock.now() + timedelta(seconds=patience))
+    if late.state == "healed":
+        proved = late.model_copy(update={"reason": f"came up late: {late.reason}"})
+        return await _recorded(state, deps, attempt, proved)
+    reason = f"{attempt.target.name} looks well now, but that is not proved: {late.reason}"
+    return {"outcome": "escalated", "reason": reason}
 
 
 async def _next_round(state: IncidentState, deps: Deps) -> tuple[list[Evidence], IncidentState]:
