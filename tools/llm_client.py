@@ -205,7 +205,10 @@ def _words(raw: "AIMessage") -> str:
     """What it wrote, as content or as the arguments of the tool it was given."""
     if raw.tool_calls:
         return json.dumps(raw.tool_calls[0]["args"])
-    return raw.content if isinstance(raw.content, str) else json.dumps(raw.content)
+    if isinstance(raw.content, str):
+        return raw.content
+    parts = (part if isinstance(part, str) else part.get("text") for part in raw.content)
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _cut_off(usage: "CompletionUsage | None") -> Reply:
