@@ -76,7 +76,11 @@ class ModelReasoner:
         reply = await self._asked(key, question, shape, prompt)
         if reply.complaint:
             raise NoAnswer(reply.complaint)
-        return shape.read(reply.words, model=self._server.model)
+        try:
+            return shape.read(reply.words, model=self._server.model)
+        except NoAnswer:
+            self._client.distrust_form()
+            raise
 
     @property
     def _server(self) -> Server:

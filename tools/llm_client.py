@@ -82,6 +82,14 @@ class Client:
             await self._http.aclose()
         self._http = self._chat = None
 
+    def distrust_form(self) -> None:
+        """An answer did not fit the schema sent: from now on the prompt holds it, in words.
+
+        Some servers take a schema and pass it over; then the model has never seen the choices.
+        """
+        if self.method == "json_schema":
+            self.method = "json_mode"
+
     async def ask(self, system: str, user: str, schema: Plain) -> Reply:
         """One call, in the form that the server took last. Raises Failed, AskAgain."""
         chat = await self._opened()

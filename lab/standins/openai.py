@@ -135,7 +135,11 @@ def refusal(status: int, message: str, code: str = "", **headers: str) -> Respon
 
 
 def completion(
-    asked: Asked, words: str, *, finish: str = "stop", usage: object = COUNTED
+    asked: Asked,
+    words: str | list[dict[str, str]],
+    *,
+    finish: str = "stop",
+    usage: object = COUNTED,
 ) -> Response:
     """A completion with these words, as content or as the arguments of the tool.
 
@@ -161,8 +165,8 @@ def completion(
     return JSONResponse(body)
 
 
-def _counted(asked: Asked, words: str) -> dict[str, int]:
-    written = tokens_in(words)
+def _counted(asked: Asked, words: str | list[dict[str, str]]) -> dict[str, int]:
+    written = tokens_in(words if isinstance(words, str) else json.dumps(words))
     return {
         "prompt_tokens": asked.tokens,
         "completion_tokens": written,

@@ -123,6 +123,20 @@ async def prose(asked: Asked) -> Response:
     return completion(asked, "Sure! I would restart everything and hope for the best.")
 
 
+async def unheeding(asked: Asked) -> Response:
+    """Takes a schema and passes it over: what is not in the prompt it does not know."""
+    return await (prose if asked.form == "json_schema" else well)(asked)
+
+
+def parts(*words: str) -> Turn:
+    """Says this in content that is a list of parts."""
+
+    async def turn(asked: Asked) -> Response:
+        return completion(asked, [{"type": "text", "text": one} for one in words])
+
+    return turn
+
+
 async def noise(_: Asked) -> Response:
     """A proxy's page instead of a completion."""
     return PlainTextResponse("<html>it works</html>", media_type="text/html")

@@ -246,6 +246,31 @@ async def test_an_answer_in_a_fence(make: Make, model: OpenAI, question: Questio
     assert (await make().diagnose(question)).cause == "crashed"
 
 
+async def test_an_answer_in_parts(make: Make, model: OpenAI, question: Question) -> None:
+    """Some servers send content as a list; its texts are one answer."""
+    model.forms = frozenset({"json_object"})
+    said = json.dumps({"cause": "crashed", "evidence": ["stop@1"], "remedies": ["start"]})
+    model.then(turns.parts(said[:20], said[20:]))
+    answer = await make().diagnose(question)
+
+    assert (answer.cause, answer.remedies) == ("crashed", ["start"])
+
+
+async def test_a_server_that_passes_the_schema_over_gets_it_in_words(
+    make: Make, model: OpenAI, question: Question
+) -> None:
+    """One answer that does not fit is enough; the next question holds the choices itself."""
+    model.always = turns.unheeding
+    reasoner = make(calls=9, prompt_tokens=9000)
+    error = await failure(reasoner.diagnose(question))
+    answer = await reasoner.diagnose(question)
+
+    assert isinstance(error, NoAnswer)
+    assert [asked.form for asked in model.requests] == ["json_schema", "json_object"]
+    assert answer.cause == "crashed"
+    assert "container@1" in model.requests[1].offered("evidence")
+
+
 async def test_a_pause_that_it_asks_for_is_heeded(
     make: Make, model: OpenAI, clock: HandClock, question: Question
 ) -> None:
