@@ -70,7 +70,7 @@ def guest(
         uptime_s=uptime,
         started_at=now - timedelta(seconds=uptime) if uptime else None,
         config_digest=stable_digest(config) if config else "",
-        tags=_tags(row.get("tags") or config.get("tags")),
+        tags=_tags(row.get("tags") or config.get("tags") or row.get("listed_tags")),
         tasks=list(tasks[:TASKS_KEPT]),
     )
 

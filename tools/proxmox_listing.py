@@ -155,7 +155,8 @@ def _listed(
     """Only the cluster's list has the HA manager's state; all else there is older."""
     vmid = str(row["vmid"])
     state = known[vmid].ha_state if vmid in known else ""
-    full = {**row, "hastate": state}
+    tags = ";".join(known[vmid].tags) if vmid in known else ""
+    full = {**row, "hastate": state, "tags": row.get("tags"), "listed_tags": tags}
     return _Listed(row=full, tasks=tasks.get(vmid, []), unread=read.unread(full))
 
 

@@ -168,3 +168,16 @@ async def test_nothing_is_opened_before_it_is_needed() -> None:
     """Nightshift starts while Proxmox is away."""
     async with ProxmoxCluster("127.0.0.1:1", TOKEN, token_value="x") as proxmox:
         assert (await proxmox.inventory()).unreachable != {}
+
+
+async def test_tags_that_only_the_lists_tell_are_the_guests(shopped: Rig) -> None:
+    """Scope is by tag: the guest must not lose it where it is looked at in depth."""
+    shopped.standin.twist(
+        "/101/", lambda data: {k: v for k, v in data.items() if k != "tags"} if data else data
+    )
+    facts = await shopped.proxmox.guest(shopped.target("web"))
+    found = (await shopped.proxmox.inventory()).guest(shopped.target("web"))
+
+    assert facts.tags == ["shop", "front"]
+    assert found is not None
+    assert found.tags == facts.tags
