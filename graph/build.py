@@ -18,6 +18,8 @@ from nodes.retrieve_history import retrieve_history
 from nodes.verify import verify
 
 NODE_TIMEOUT_S = 60.0
+ANALYSE_TIMEOUT_S = 300.0
+"""Two calls to a slow model of one's own, and the probes between them."""
 HEAL_TIMEOUT_S = 300.0
 RETRY = RetryPolicy(max_attempts=3, initial_interval=0.2, retry_on=Transient)
 NO_RETRY = RetryPolicy(max_attempts=1)
@@ -39,7 +41,7 @@ def build() -> StateGraph[IncidentState, Deps]:
     graph.set_node_defaults(timeout=NODE_TIMEOUT_S, retry_policy=RETRY)
     graph.add_node("monitor", monitor, error_handler=escalate)
     graph.add_node("retrieve-history", retrieve_history, error_handler=escalate)
-    graph.add_node("analyse", analyse, error_handler=escalate)
+    graph.add_node("analyse", analyse, timeout=ANALYSE_TIMEOUT_S, error_handler=escalate)
     graph.add_node("approve", approve, error_handler=escalate)
     graph.add_node(
         "heal", heal, retry_policy=NO_RETRY, timeout=HEAL_TIMEOUT_S, error_handler=escalate
