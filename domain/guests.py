@@ -29,7 +29,7 @@ class GuestFacts(Record):
 
     `target.host` is the node, `target.id` the vmid in digits. `task` is the kind of a task that
     runs on it now, `lock` Proxmox' own lock; either means: hands off. `ha_state` is empty where
-    the HA manager does not own it.
+    the HA manager does not own it. `uptime_s` is None where it runs and nobody tells since when.
     """
 
     target: Target
@@ -43,7 +43,7 @@ class GuestFacts(Record):
     memory_usage: int = 0
     swap_limit: int = 0
     cores: int = 0
-    uptime_s: float = 0.0
+    uptime_s: float | None = 0.0
     started_at: datetime | None = None
     config_digest: str = ""
     tags: list[str] = Field(default_factory=list)
@@ -62,11 +62,14 @@ class GuestFacts(Record):
 
 
 class NodeFacts(Record):
-    """One node of the cluster. `target.kind` is `node`, its name is its id."""
+    """One node of the cluster. `target.kind` is `node`, its name is its id.
+
+    `uptime_s` is None where it is online and we may not know since when (without Sys.Audit).
+    """
 
     target: Target
     online: bool
-    uptime_s: float = 0.0
+    uptime_s: float | None = 0.0
     memory_limit: int = 0
     memory_usage: int = 0
 

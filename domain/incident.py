@@ -68,10 +68,10 @@ class Attempt(Record):
 class Usage(Record):
     """What the incident cost at the model."""
 
-    model_calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    dollars: float = 0.0
+    model_calls: int = Field(default=0, ge=0)
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+    dollars: float = Field(default=0.0, ge=0)
 
 
 class Incident(Record):

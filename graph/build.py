@@ -19,6 +19,8 @@ from nodes.verify import verify
 
 NODE_TIMEOUT_S = 120.0
 """Longer than the slowest honest node: verify's hold, then a whole round of silent sources."""
+ANALYSE_TIMEOUT_S = 300.0
+"""Two calls to a slow model of one's own, and the probes between them."""
 HEAL_TIMEOUT_S = 300.0
 RETRY = RetryPolicy(max_attempts=3, initial_interval=0.2, retry_on=Transient)
 NO_RETRY = RetryPolicy(max_attempts=1)
@@ -40,7 +42,7 @@ def build() -> StateGraph[IncidentState, Deps]:
     graph.set_node_defaults(timeout=NODE_TIMEOUT_S, retry_policy=RETRY)
     graph.add_node("monitor", monitor, error_handler=escalate)
     graph.add_node("retrieve-history", retrieve_history, error_handler=escalate)
-    graph.add_node("analyse", analyse, error_handler=escalate)
+    graph.add_node("analyse", analyse, timeout=ANALYSE_TIMEOUT_S, error_handler=escalate)
     graph.add_node("approve", approve, error_handler=escalate)
     graph.add_node(
         "heal", heal, retry_policy=NO_RETRY, timeout=HEAL_TIMEOUT_S, error_handler=escalate

@@ -128,7 +128,8 @@ class Settings(BaseSettings):
     llm_base_url: str = ""
     """Any OpenAI-compatible server: Ollama, vLLM; empty: OpenAI."""
     llm_mode: LlmMode = "auto"
-    llm_timeout_s: float = Field(default=15.0, gt=0, le=20)
+    llm_timeout_s: float = Field(default=15.0, gt=0, le=120)
+    """One call; a model of 14 billion parameters on a processor takes a minute or more."""
     llm_max_tokens: int = Field(default=400, ge=100)
     """What one answer may have at most; models that think aloud need more."""
     llm_budget_incident: int = Field(default=2500, ge=0)

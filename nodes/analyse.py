@@ -45,7 +45,7 @@ async def analyse(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
         "diagnosis": diagnosis.plain(),
         "remedy": remedy.plain() if remedy else None,
         "decision": word.plain() if word else None,
-        "verdict": None,
+        "verdict": None if remedy else state.get("verdict"),
     }
 
 

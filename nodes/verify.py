@@ -44,7 +44,7 @@ async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     if verdict.state == "pending":
         wake = (deps.clock.now() + NEXT_LOOK).isoformat()
         return {"verdict": verdict.plain(), "wake_at": wake, "deadline": deadline.isoformat()}
-    return await _settled(state, deps, attempt, verdict)
+    return await _settled(state, runtime, attempt, verdict)
 
 
 async def _deadline(state: IncidentState, deps: Deps, attempt: Attempt) -> datetime:
@@ -112,6 +112,26 @@ async def _broke_in_runtime(state: IncidentState, deps: Deps) -> bool:
 
 
 async def _settled(
+    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt, verdict: Verdict
+) -> IncidentState:
+    deps = runtime.context
+    known = await _recorded(state, deps, attempt, verdict)
+    if verdict.state != "not_healed":
+        return known
+    if len(known["attempts"]) >= deps.limits.max_attempts:
+        reason = f"still broken after {len(known['attempts'])} attempts: {verdict.reason}"
+        return {**known, "outcome": "escalated", "reason": reason}
+    if attempt.result == "unknown":
+        reason = f"cannot tell whether {attempt.remedy} took place: {attempt.detail}"
+        return {**known, "outcome": "escalated", "reason": reason}
+    evidence, more = await _next_round(state, deps)
+    known = {**known, **more}
+    if more.get("outcome") or triage(situation(evidence), attempt.target.kind).kind == "broken":
+        return known
+    return {**known, **await _came_up_late(state, runtime, attempt)}
+
+
+async def _recorded(
     state: IncidentState, deps: Deps, attempt: Attempt, verdict: Verdict
 ) -> IncidentState:
     closed = attempt.model_copy(update={"verdict": verdict.state})
@@ -121,17 +141,21 @@ async def _settled(
         incident, attempts=[Attempt.parse(one) for one in attempts], verdict=verdict
     )
     await tell(deps, incident, "verdict", f"{verdict.state}: {verdict.reason}", verdict.plain())
-    known: IncidentState = {"attempts": attempts, "verdict": verdict.plain(), "wake_at": None}
-    if verdict.state != "not_healed":
-        return known
-    if len(attempts) >= deps.limits.max_attempts:
-        reason = f"still broken after {len(attempts)} attempts: {verdict.reason}"
-        return {**known, "outcome": "escalated", "reason": reason}
-    if attempt.result == "unknown":
-        reason = f"cannot tell whether {attempt.remedy} took place: {attempt.detail}"
-        return {**known, "outcome": "escalated", "reason": reason}
-    _, more = await _next_round(state, deps)
-    return {**known, **more}
+    return {"attempts": attempts, "verdict": verdict.plain(), "wake_at": None}
+
+
+async def _came_up_late(
+    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt
+) -> IncidentState:
+    """Judged not healed, and no longer broken: nothing more is done, and the last look counts."""
+    deps = runtime.context
+    patience = min(deps.limits.stable_for_s + deps.limits.verify_poll_s, deps.limits.verify_hold_s)
+    late = await _watch(state, runtime, attempt, deps.clock.now() + timedelta(seconds=patience))
+    if late.state == "healed":
+        proved = late.model_copy(update={"reason": f"came up late: {late.reason}"})
+        return await _recorded(state, deps, attempt, proved)
+    reason = f"{attempt.target.name} looks well now, but that is not proved: {late.reason}"
+    return {"outcome": "escalated", "reason": reason}
 
 
 async def _next_round(state: IncidentState, deps: Deps) -> tuple[list[Evidence], IncidentState]:

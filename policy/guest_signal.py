@@ -6,6 +6,7 @@ from domain.guests import GuestFacts
 from domain.incident import Attempt
 from domain.remedy import Effect, Remedy
 from domain.verdict import Signal
+from policy.desired_guest import REBOOTS, STARTS
 from policy.reading_guest import ratio, short_of_memory
 
 STATUS_LAG = timedelta(seconds=10)
@@ -51,16 +52,22 @@ def _faults(
 ) -> list[str]:
     rebooted = any(effect.verb == "reboot_guest" for effect in remedy.effects)
     since_act = (now - attempt.started_at).total_seconds()
+    up_s = facts.uptime_s or _up_since(facts, attempt, now)
     found = {
         words(facts): not facts.well,
         f"task {facts.task} still runs on it": bool(facts.task),
-        f"up for {facts.uptime_s:.0f} s only": facts.running
-        and facts.uptime_s < stable.total_seconds(),
-        "it has not rebooted yet": rebooted and facts.uptime_s > since_act + SKEW_S,
+        f"up for {up_s:.0f} s only": facts.running and up_s < stable.total_seconds(),
+        "it has not rebooted yet": rebooted and (facts.uptime_s or 0.0) > since_act + SKEW_S,
         f"{ratio(facts):.0%} of its memory is in use": short_of_memory(facts),
         "its limit is not raised": any(_too_small(facts, effect) for effect in remedy.effects),
     }
     return [text for text, holds in found.items() if holds]
+
+
+def _up_since(facts: GuestFacts, attempt: Attempt, now: datetime) -> float:
+    """Seconds that it has been up, where it does not tell: since the act, or a later start."""
+    starts = [one.ended_at or now for one in facts.tasks if one.kind in STARTS | REBOOTS]
+    return max(0.0, (now - max([attempt.finished_at, *starts])).total_seconds())
 
 
 def _too_small(facts: GuestFacts, effect: Effect) -> bool:

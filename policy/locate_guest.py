@@ -13,6 +13,8 @@ from policy.locate import NAME_LABELS, PROJECT_LABELS, SERVICE_LABELS
 from policy.samples import address
 
 GUEST_LABELS = ("guest", *NAME_LABELS)
+PATH_LABELS = ("id", "guest", "name", "instance")
+"""Labels that may hold a guest's path, `lxc/101`, as the Proxmox exporter's `id` does."""
 HOST_LABELS = ("nodename", "node", "host", "hostname", "instance", "target")
 _PATH = re.compile(r"(lxc|qemu|node)/([A-Za-z0-9.-]+)")
 
@@ -23,7 +25,7 @@ Rule = Callable[[Alert, GuestInventory], tuple[str, list[Target]]]
 def speaks_of_guests(alert: Alert) -> bool:
     """Does it carry a label that only guests and nodes have?"""
     given = alert.labels
-    return bool(_PATH.fullmatch(given.get("id", "")) or given.get("vmid") or given.get("guest"))
+    return bool(_path(alert)[1] or given.get("vmid") or given.get("guest"))
 
 
 def locate_guest(alert: Alert, cluster: GuestInventory) -> Location:
@@ -65,11 +67,17 @@ def _pool(alert: Alert, cluster: GuestInventory) -> Pool:
 
 
 def _by_path(alert: Alert, cluster: GuestInventory) -> tuple[str, list[Target]]:
-    path = alert.labels.get("id", "")
-    if not _PATH.fullmatch(path):
+    label, path = _path(alert)
+    if not path:
         return "", []
     everyone = [*_targets(cluster.guests), *_targets(cluster.nodes)]
-    return f"id={path}", [one for one in everyone if one.path == path]
+    return f"{label}={path}", [one for one in everyone if one.path == path]
+
+
+def _path(alert: Alert) -> tuple[str, str]:
+    """The first label that holds a path, and the path."""
+    given = ((label, alert.labels.get(label, "")) for label in PATH_LABELS)
+    return next(((label, path) for label, path in given if _PATH.fullmatch(path)), ("", ""))
 
 
 def _by_number(alert: Alert, cluster: GuestInventory) -> tuple[str, list[Target]]:
@@ -102,4 +110,5 @@ def _agrees(alert: Alert, target: Target) -> bool:
     """Do number and name, where both are told, belong to the same one?"""
     number, name = alert.labels.get("vmid"), alert.labels.get("guest") or alert.labels.get("name")
     ids = speaks_of_guests(alert) and target.kind != "node"
-    return not ids or (number in (None, "", target.id) and name in (None, "", target.name))
+    fits = name in (None, "", target.path, target.name)
+    return not ids or (number in (None, "", target.id) and fits)

@@ -30,9 +30,11 @@ def conclude(
         return "escalated", f"cannot tell whether it is healed: {verdict.reason}"
     if isinstance(decision, Refused | NeedsApproval):
         return "escalated", decision.reason
+    nothing = _nothing_to_do(diagnosis, attempts)
     if verdict:
-        return "escalated", f"still broken after {len(attempts)} attempt(s): {verdict.reason}"
-    return "escalated", _nothing_to_do(diagnosis, attempts)
+        seen = f"still broken after {len(attempts)} attempt(s): {verdict.reason}"
+        return "escalated", f"{seen}; {nothing}"
+    return "escalated", nothing
 
 
 def _healed(verdict: Verdict, attempts: list[Attempt]) -> tuple[Outcome, str]:

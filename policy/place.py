@@ -61,11 +61,16 @@ def booting(docker: Inventory, cluster: GuestInventory, limits: Limits) -> str:
     for host in docker.unreachable:
         foot = under_docker(host, cluster, limits.docker_guests)
         young = foot and not what_is_down(foot.bearer, cluster) and foot.bearer.well
-        if foot and young and foot.bearer.uptime_s < BOOT_S:
+        if foot and young and _just_booted(foot.bearer):
             return (
                 f"Docker on {host} does not answer yet; {foot.bearer.target.name} has just booted"
             )
     return ""
+
+
+def _just_booted(bearer: Bearer) -> bool:
+    """Only where its uptime is told: else it would be given time for ever."""
+    return bearer.uptime_s is not None and bearer.uptime_s < BOOT_S
 
 
 def _grounded(place: Location, cluster: GuestInventory) -> Location:

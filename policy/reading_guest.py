@@ -31,8 +31,8 @@ def guest_data(facts: GuestFacts) -> Plain:
         "memory_limit": facts.memory_limit,
         "memory_usage": facts.memory_usage,
         "memory_ratio": ratio(facts),
-        "uptime_s": facts.uptime_s,
         "oom_events": facts.oom_events,
+        **_uptime(facts),
     }
 
 
@@ -52,7 +52,7 @@ def node_data(facts: NodeFacts) -> Plain:
         "name": facts.target.name,
         "online": facts.online,
         "memory_ratio": ratio(facts),
-        "uptime_s": facts.uptime_s,
+        **_uptime(facts),
     }
 
 
@@ -67,9 +67,14 @@ def host_data(docker_host: str, bearer: Bearer, node: NodeFacts | None) -> Plain
         "node": bearer.target.host,
         "status": state_of(bearer),
         "up": up,
-        "uptime_s": bearer.uptime_s,
         "node_online": online,
+        **_uptime(bearer),
     }
+
+
+def _uptime(facts: Bearer) -> Plain:
+    """Left out where it is not told: then no condition on it holds."""
+    return {} if facts.uptime_s is None else {"uptime_s": facts.uptime_s}
 
 
 def booted_data(docker_host: str, uptime_s: float) -> Plain:

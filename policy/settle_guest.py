@@ -29,7 +29,8 @@ def _resumed(effect: Effect, before: GuestFacts, now: GuestFacts) -> bool:
 
 
 def _rebooted(effect: Effect, before: GuestFacts, now: GuestFacts) -> bool:
-    return (now.running and now.uptime_s < before.uptime_s) or _new_task(before, now, REBOOTS)
+    began = now.uptime_s is not None and now.uptime_s < (before.uptime_s or 0.0)
+    return (now.running and began) or _new_task(before, now, REBOOTS)
 
 
 def _resized(effect: Effect, before: GuestFacts, now: GuestFacts) -> bool:

@@ -45,7 +45,7 @@ def _named(situation: Situation) -> bool:
     path = f"{'qemu' if guest.get('type') == 'vm' else 'lxc'}/{guest.get('vmid')}"
     names = {labels.get("name"), labels.get("guest"), labels.get("instance")}
     return (
-        labels.get("id") == path
+        path in names | {labels.get("id")}
         or labels.get("vmid") == guest.get("vmid")
         or guest.get("name") in names
     )

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from domain.ports import Performed
+from domain.ports import Clock, Performed
 from domain.remedy import Effect, Precondition, Verb
 from domain.target import Target
 from lab.cluster import Cluster, ClusterPace
@@ -71,9 +71,9 @@ class Rig:
         return [f"{action.verb} {action.name}" for action in self.cluster.actions]
 
 
-def shop(pace: ClusterPace = QUICK) -> Cluster:
+def shop(pace: ClusterPace = QUICK, *, clock: Clock | None = None) -> Cluster:
     """Two nodes; `web` and `cache` are containers, `db` and `win` machines."""
-    cluster = Cluster(pace=pace)
+    cluster = Cluster(clock, pace=pace)
     cluster.add_node("pve1")
     cluster.add_node("pve2")
     cluster.add_guest("web", node="pve1", tags=("shop", "front"))

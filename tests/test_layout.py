@@ -12,7 +12,6 @@ MIRRORED = ("domain", "policy", "tools", "memory", "nodes", "graph")
 UNMIRRORED = {
     "domain/deps": "names ports",
     "domain/diagnosis": "fields only",
-    "domain/incident": "fields only",
     "domain/journal": "fields only",
     "domain/notice": "fields and a port",
     "domain/reasoning": "fields and ports; the words are held by tests/policy/test_grounding.py",

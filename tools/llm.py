@@ -76,7 +76,11 @@ class ModelReasoner:
         reply = await self._asked(key, question, shape, prompt)
         if reply.complaint:
             raise NoAnswer(reply.complaint)
-        return shape.read(reply.words, model=self._server.model)
+        try:
+            return shape.read(reply.words, model=self._server.model)
+        except NoAnswer:
+            self._client.distrust_form()
+            raise
 
     @property
     def _server(self) -> Server:
@@ -117,10 +121,14 @@ class ModelReasoner:
         raise Failed(Permanent("the model's server takes no question in form"), billed=False)
 
     async def _settle(self, key: str, reply: Reply, prompt: Prompt) -> None:
-        """With the server's own count, or with ours where it does not count."""
-        prompts = prompt.tokens if reply.prompt_tokens is None else reply.prompt_tokens
-        words = money.tokens_in(reply.words)
-        written = words if reply.completion_tokens is None else reply.completion_tokens
+        """With the server's own count, or with ours where it does not count.
+
+        Of what was cut off or refused we do not know the length: it counts as all that it may be.
+        """
+        prompts = reply.prompt_tokens or prompt.tokens
+        most = self._server.max_tokens
+        words = most if reply.complaint else money.tokens_in(reply.words)
+        written = reply.completion_tokens or words
         used = Usage(prompt_tokens=prompts, completion_tokens=written)
         await self._purse.settle_call(key, used, money.cost(prompts, written, self._prices))
 

@@ -33,7 +33,7 @@ _WORD = re.compile(r"[a-z][a-z_]{2,40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What came back; token counts are None where the server does not tell them."""
+    """What came back; token counts are None where the server does not tell them credibly."""
 
     words: str
     prompt_tokens: int | None
@@ -82,6 +82,14 @@ class Client:
             await self._http.aclose()
         self._http = self._chat = None
 
+    def distrust_form(self) -> None:
+        """An answer did not fit the schema sent: from now on the prompt holds it, in words.
+
+        Some servers take a schema and pass it over; then the model has never seen the choices.
+        """
+        if self.method == "json_schema":
+            self.method = "json_mode"
+
     async def ask(self, system: str, user: str, schema: Plain) -> Reply:
         """One call, in the form that the server took last. Raises Failed, AskAgain."""
         chat = await self._opened()
@@ -113,8 +121,9 @@ class Client:
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 
-        # A refused form is expected here; the library warns of it before it raises.
-        warnings.filterwarnings("ignore", "(?s).*structured output.*", UserWarning)
+        # A refused form and odd values are expected here; the libraries warn of them.
+        for told in ("structured output", "Pydantic serializer"):
+            warnings.filterwarnings("ignore", f"(?s).*{told}.*", UserWarning)
         self._http = self._http or httpx.AsyncClient(timeout=self.server.timeout_s)
         bound = {"max_tokens": self.server.max_tokens}
         legacy = "max_completion_tokens" in self._quirks
@@ -189,24 +198,32 @@ def _reply(raw: "AIMessage") -> Reply:
     usage = raw.usage_metadata
     return Reply(
         words=_words(raw),
-        prompt_tokens=usage["input_tokens"] if usage else None,
-        completion_tokens=usage["output_tokens"] if usage else None,
+        prompt_tokens=_count(usage["input_tokens"]) if usage else None,
+        completion_tokens=_count(usage["output_tokens"]) if usage else None,
         complaint=_complaint(raw),
     )
+
+
+def _count(told: object) -> int | None:
+    """Tokens as the server counts them; 0, less, null or a word is no count, and no free call."""
+    return told if isinstance(told, int) and told > 0 else None
 
 
 def _words(raw: "AIMessage") -> str:
     """What it wrote, as content or as the arguments of the tool it was given."""
     if raw.tool_calls:
         return json.dumps(raw.tool_calls[0]["args"])
-    return raw.content if isinstance(raw.content, str) else json.dumps(raw.content)
+    if isinstance(raw.content, str):
+        return raw.content
+    parts = (part if isinstance(part, str) else part.get("text") for part in raw.content)
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _cut_off(usage: "CompletionUsage | None") -> Reply:
     return Reply(
         words="",
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
+        prompt_tokens=_count(usage.prompt_tokens) if usage else None,
+        completion_tokens=_count(usage.completion_tokens) if usage else None,
         complaint=CUT_OFF,
     )
 

@@ -1,7 +1,7 @@
 """The only answers a model can give to one question: closed choices. Not here: what is true."""
 
 import json
-import re
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -12,7 +12,7 @@ from domain.reasoning import Answer, Question
 from policy.asking import NO_EFFECT
 
 NAME = "diagnosis"
-_FENCED = re.compile(r"\{.*\}", re.DOTALL)
+LISTS = ("evidence", "remedies", "probes")
 
 
 class Shape:
@@ -41,13 +41,47 @@ class Shape:
 
     def read(self, words: str, *, model: str) -> Answer:
         """Parse what a model wrote. Raises NoAnswer, without repeating what it wrote."""
-        found = _FENCED.search(words)
+        wrong = ["JSON"]
+        for said in reversed(list(_objects(words))):
+            try:
+                values = self.model.model_validate(self._usual(said))
+            except ValidationError as error:
+                named = {".".join(map(str, one["loc"][:1])) for one in error.errors()}
+                wrong = wrong if wrong != ["JSON"] else sorted(named)
+            else:
+                return Answer.model_validate({**values.model_dump(), "model": model})
+        raise NoAnswer(f"its answer does not fit: {', '.join(wrong[:4])}")
+
+    def _usual(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What models mean: without words of their own, lists as lists. No choice is widened."""
+        fields = self.model.model_fields
+        if len(said) == 1 and not said.keys() & fields.keys():
+            (inner,) = said.values()
+            said = inner if isinstance(inner, dict) else said
+        kept = {key: value for key, value in said.items() if key in fields}
+        for key in LISTS:
+            if isinstance(kept.get(key), str):
+                kept[key] = [kept[key]]
+        if "probes" in fields:
+            kept["probes"] = kept.get("probes") or []
+        if isinstance(kept.get("cause"), str):
+            kept["cause"] = kept["cause"].strip().lower()
+            kept["summary"] = kept.get("summary") or f"It calls this {kept['cause']}."
+        return kept
+
+
+def _objects(words: str) -> Iterator[dict[str, Any]]:
+    """Every JSON object in a text, in order, but none that stands within another."""
+    decoder, at = json.JSONDecoder(), words.find("{")
+    while at >= 0:
         try:
-            values = self.model.model_validate_json(found.group() if found else words)
-        except ValidationError as error:
-            wrong = {".".join(map(str, one["loc"][:1])) or "JSON" for one in error.errors()}
-            raise NoAnswer(f"its answer does not fit: {', '.join(sorted(wrong)[:4])}") from None
-        return Answer.model_validate({**values.model_dump(), "model": model})
+            found, end = decoder.raw_decode(words, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            if isinstance(found, dict):
+                yield found
+        at = words.find("{", end)
 
 
 def _one_of(words: list[str]) -> Any:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from domain.errors import NotFound, Permanent, Transient
+from domain.errors import NightshiftError, NotFound, Permanent, Transient
 from domain.guests import GuestFacts, GuestInventory
 from domain.ports import Performed
 from domain.remedy import Effect
 from domain.target import Target
 from tools import proxmox_effects, proxmox_facts, proxmox_listing
-from tools.proxmox_api import Api
+from tools.proxmox_api import Api, Row
 from tools.proxmox_errors import Offline, parsing
 from tools.proxmox_facts import PATH_KINDS
 
@@ -122,21 +122,32 @@ class ProxmoxCluster:
     async def _read(self, target: Target) -> GuestFacts:
         path = ("nodes", target.host, PATH_KINDS[target.kind], target.id)
         name, api = f"guest {target.id} on {target.host!r}", self._api
-        row, config, tasks = await asyncio.gather(
+        row, config, tasks, listed = await asyncio.gather(
             api.fields(f"read the status of {name}", *path, "status", "current"),
             api.fields(f"read the configuration of {name}", *path, "config", current=1),
             proxmox_listing.task_rows(api, target.host, limit=_GUEST_TASKS, vmid=int(target.id)),
+            self._tags(target),
         )
+        # that the list was asked for one guest's tasks does not make them all its own
+        own = [task for task in tasks if proxmox_facts.owner(task) == target.id]
         with parsing(api.prefix(f"understand {name}")):
             found = proxmox_facts.guest(
-                {**row, "vmid": target.id},
+                {**row, "vmid": target.id, "listed_tags": listed},
                 config,
-                proxmox_facts.tasks(tasks),
+                proxmox_facts.tasks(own),
                 kind=target.kind,
                 node=target.host,
                 now=datetime.now(UTC),
             )
         return found.model_copy(update={"oom_events": await self._oom_events(found)})
+
+    async def _tags(self, target: Target) -> object:
+        """What the cluster's list says: some clusters tell tags nowhere else."""
+        try:
+            rows = await proxmox_listing.cluster_rows(self._api)
+        except NightshiftError:
+            return ""  # then the guest's own word has to do
+        return next((row.get("tags") for row in rows if _is(row, target)), "")
 
     async def _oom_events(self, facts: GuestFacts) -> int:
         """What the log of a container's last start says, if that start did not go well."""
@@ -159,6 +170,10 @@ class ProxmoxCluster:
             raise Transient(reason)
         with parsing(self._api.prefix("understand the list of guests")):
             return proxmox_facts.unread(row)
+
+
+def _is(row: Row, target: Target) -> bool:
+    return (str(row.get("vmid")), row.get("node")) == (target.id, target.host)
 
 
 def _check(target: Target) -> None:

@@ -17,7 +17,7 @@ from proxmoxer import ProxmoxAPI
 from proxmoxer.backends import https
 
 from domain.errors import BadConfiguration, NightshiftError, Permanent, Transient
-from tools.proxmox_errors import FAILURES, SignedOut, explained
+from tools.proxmox_errors import FAILURES, SignedOut, Unnamed, explained
 
 Row = dict[str, Any]
 """A JSON object of the API; only proxmox_facts and proxmox_tasks look inside one."""
@@ -82,10 +82,13 @@ class Api:
         return answer
 
     async def begin(self, what: str, *path: str, **form: object) -> str:
-        """POST what becomes a task; returns its UPID. Raises Transient where that is unknown."""
+        """POST what becomes a task; returns its UPID. Raises Transient where that is unknown.
+
+        Unnamed where it was accepted, and what came back names no task that can be asked about.
+        """
         answer = await self._call(what, lambda client: client.post(*path, **form))
         if not isinstance(answer, str) or not _UPID.fullmatch(answer):
-            raise Transient(f"{self.prefix(what)}: it named no task; whether one runs is unknown")
+            raise Unnamed(f"{self.prefix(what)}: it named no task; whether one runs is unknown")
         return answer
 
     async def put(self, what: str, *path: str, **form: object) -> None:

@@ -15,7 +15,7 @@ from domain.remedy import Effect
 from domain.target import Target
 from tools import proxmox_tasks
 from tools.proxmox_api import Api
-from tools.proxmox_errors import ServerError
+from tools.proxmox_errors import ServerError, Unnamed
 from tools.proxmox_facts import MIB, PATH_KINDS, memory_mib
 
 LOOK_EVERY_S = 0.5
@@ -112,6 +112,8 @@ async def _start(act: _Act) -> Performed:
         raise Conflict(f"{act.name} is {act.before.status}, not stopped; nothing was done")
     try:
         exit_text = await act.run("start")
+    except Unnamed as error:
+        return await _seen_running(act, error, "started")
     except ServerError as error:
         raise Permanent(f"{act.name} did not start: {error}") from None
     except Conflict as error:
@@ -121,6 +123,14 @@ async def _start(act: _Act) -> Performed:
     if act.before.ha_state:
         return await _started_by_ha(act)
     return Performed(result="done", detail=_told("started", exit_text))
+
+
+async def _seen_running(act: _Act, error: Unnamed, done: str) -> Performed:
+    """No task to follow: what counts is the guest. Raises the error where it does not run."""
+    seen = await act.until_seen(lambda facts: facts.running and not facts.task, until=act.until)
+    if not seen.running:
+        raise error
+    return Performed(result="done", detail=f"{done}; Proxmox named no task, but it runs")
 
 
 async def _started_by_ha(act: _Act) -> Performed:
@@ -141,6 +151,8 @@ async def _resume(act: _Act) -> Performed:
         raise Conflict(f"{act.name} is {act.before.status}, not paused; nothing was done")
     try:
         exit_text = await act.run("resume")
+    except Unnamed as error:
+        return await _seen_running(act, error, "resumed")
     except ServerError as error:
         raise Permanent(f"{act.name} did not resume: {error}") from None
     return Performed(result="done", detail=_told("resumed", exit_text))
@@ -166,8 +178,11 @@ async def _reboot(act: _Act) -> Performed:
 
 
 def _came_up_again(act: _Act, facts: GuestFacts) -> bool:
-    """Whether it runs since we asked: its uptime is shorter than the time passed since then."""
-    return facts.running and facts.uptime_s <= _now() - act.sent_at + _CLOCK_S
+    """Whether it runs since we asked: its uptime is shorter than the time passed since then.
+
+    Where none is told, that it runs after a task that ended well has to do.
+    """
+    return facts.running and (facts.uptime_s or 0.0) <= _now() - act.sent_at + _CLOCK_S
 
 
 async def _after_failed_reboot(act: _Act, error: Permanent) -> Performed:

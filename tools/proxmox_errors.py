@@ -42,6 +42,10 @@ class ServerError(Transient):
     """Proxmox answered that it failed, for a reason that we do not know by its words."""
 
 
+class Unnamed(Transient):
+    """Proxmox took an order, and its answer names no task to follow."""
+
+
 class Offline(Transient):
     """Proxmox answers, but not the node that was asked for."""
 

@@ -9,7 +9,7 @@ told by metrics only.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -19,6 +19,8 @@ from tools.proxmox_api import Row
 
 MIB = 1024**2
 TASKS_KEPT = 20
+UNREADABLE = "task"
+"""The kind of a running task of which the list does not tell the kind."""
 PATH_KINDS = {"lxc": "lxc", "vm": "qemu"}
 """What the API calls each kind of guest in its paths."""
 
@@ -29,8 +31,8 @@ _STATUS: dict[str, GuestStatus] = {
     "suspended": "suspended",
 }
 _CHANGING = {"memory", "swap", "balloon", "lock", "digest", "description", "tags", "parent"}
-_USER = 7
-"""The user's place in a UPID."""
+_START, _KIND, _OWNER, _USER = 4, 5, 6, 7
+"""Places in a UPID: `UPID:node:pid:pstart:starttime:type:id:user:`, its numbers in hex."""
 _OOM = re.compile(r"out of memory|oom-kill|cannot allocate memory", re.IGNORECASE)
 _FREE_OF_HA = {"", "ignored"}
 
@@ -50,11 +52,12 @@ def guest(
 ) -> GuestFacts:
     """One guest from its status (or its row in a node's list), its configuration and its tasks."""
     vmid = int(row["vmid"])
-    uptime = float(row.get("uptime") or 0)
+    status = status_of(row)
+    uptime = _uptime(row, up=status == "running")
     running = [task for task in tasks if task.ended_at is None]
     return GuestFacts(
         target=_target(kind, node, vmid, str(row.get("name") or "")),
-        status=status_of(row),
+        status=status,
         lock=str(row.get("lock") or config.get("lock") or ""),
         task=running[0].kind if running else "",
         ha_state=ha_state(row),
@@ -67,7 +70,7 @@ def guest(
         uptime_s=uptime,
         started_at=now - timedelta(seconds=uptime) if uptime else None,
         config_digest=stable_digest(config) if config else "",
-        tags=_tags(row.get("tags") or config.get("tags")),
+        tags=_tags(row.get("tags") or config.get("tags") or row.get("listed_tags")),
         tasks=list(tasks[:TASKS_KEPT]),
     )
 
@@ -81,11 +84,11 @@ def unread(row: Row) -> GuestFacts:
 
 def node(row: Row) -> NodeFacts:
     """One row of the list of nodes."""
-    name = str(row["node"])
+    name, online = str(row["node"]), row.get("status") == "online"
     return NodeFacts(
         target=Target(kind="node", host=name, id=name, name=name, service=name),
-        online=row.get("status") == "online",
-        uptime_s=float(row.get("uptime") or 0),
+        online=online,
+        uptime_s=_uptime(row, up=online),
         memory_limit=int(row.get("maxmem") or 0),
         memory_usage=int(row.get("mem") or 0),
     )
@@ -94,22 +97,42 @@ def node(row: Row) -> NodeFacts:
 def task(row: Row) -> GuestTask:
     """One row of a node's task list; a running one has no end and the status `RUNNING`.
 
-    The row's own `user` leaves out which token it was; the UPID does not.
+    What the row leaves out is taken from its UPID. The row's own `user` leaves out which token it
+    was; the UPID does not. Raises ValueError, IndexError, TypeError.
     """
-    ended = row.get("endtime")
+    ended, of_upid = row.get("endtime"), str(row.get("upid")).split(":")
+    began = int(row["starttime"] if row.get("starttime") else int(of_upid[_START], 16))
     return GuestTask(
-        upid=str(row["upid"]),
-        kind=str(row["type"]),
-        user=str(row["upid"]).split(":")[_USER],
-        started_at=datetime.fromtimestamp(int(row["starttime"]), UTC),
+        upid=str(row.get("upid")),
+        kind=str(row.get("type") or of_upid[_KIND]),
+        user=of_upid[_USER],
+        started_at=datetime.fromtimestamp(began, UTC),
         ended_at=datetime.fromtimestamp(int(ended), UTC) if ended else None,
         exit=str(row.get("status") or "") if ended else "",
     )
 
 
+def owner(row: Row) -> str:
+    """The vmid of the guest that a task works on, in digits; else what it works on, or nothing."""
+    told, of_upid = row.get("id"), str(row.get("upid")).split(":")
+    return str(told) if told else "".join(of_upid[_OWNER:_USER])
+
+
+def _known_tasks(rows: Iterable[Row]) -> Iterator[GuestTask]:
+    """Rows that can be read. Of others only that one runs matters: hands off."""
+    for row in rows:
+        try:
+            yield task(row)
+        except (ValueError, IndexError, TypeError, OverflowError, OSError):
+            if not row.get("endtime"):
+                kind, upid = str(row.get("type") or UNREADABLE), str(row.get("upid") or "")
+                yield GuestTask(upid=upid, kind=kind, user="", started_at=datetime.now(UTC))
+
+
 def tasks(rows: Iterable[Row]) -> list[GuestTask]:
     """All tasks, running ones first, then the newest; a list may name one of them twice."""
-    found = {one.upid: one for one in sorted(map(task, rows), key=lambda one: one.ended_at is None)}
+    known = sorted(_known_tasks(rows), key=lambda one: one.ended_at is None)
+    found = {one.upid: one for one in known}
     return sorted(
         found.values(), key=lambda one: (one.ended_at is None, one.started_at), reverse=True
     )
@@ -145,6 +168,11 @@ def stable_digest(config: Row) -> str:
 def flag(value: object) -> bool:
     """Proxmox' booleans: 1 and 0, sometimes as text."""
     return str(value) in {"1", "True"}
+
+
+def _uptime(row: Row, *, up: bool) -> float | None:
+    """Seconds; of what is up, 0 is no more than a missing one: it does not say since when."""
+    return float(row.get("uptime") or 0) or (None if up else 0.0)
 
 
 def _target(kind: Kind, node: str, vmid: int, name: str) -> Target:

@@ -5,11 +5,12 @@ whose node does not answer. Calls: three for the cluster and each node, one for 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from domain.errors import NightshiftError, NotFound
+from domain.errors import NightshiftError, NotFound, Permanent
 from domain.guests import GuestFacts, GuestInventory, GuestTask, NodeFacts
 from tools import proxmox_facts as read
 from tools.proxmox_api import Api, Row
@@ -20,6 +21,8 @@ LISTING_S = 6.0
 NODE_TASKS = 200
 NEEDED = ("VM.Audit", "VM.PowerMgmt", "VM.Config.Memory", "Sys.Audit")
 """Privileges for all that Nightshift does; without Sys.Audit it sees no tasks but its own."""
+
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(kw_only=True)
@@ -41,26 +44,52 @@ class _Listed:
 
 async def inventory(api: Api) -> GuestInventory:
     """All nodes and guests that we may see; what fails is named in `unreachable`."""
+    failed: dict[str, str] = {}
     try:
         listed, rows = await asyncio.gather(api.rows("list nodes", "nodes"), cluster_rows(api))
-        with parsing(api.prefix("understand the list of nodes")):
-            nodes = [read.node(row) for row in listed]
-            known = [read.unread(row) for row in rows]
         nothing = "" if rows else await _why_nothing(api)
     except NightshiftError as error:
         return GuestInventory(unreachable={api.host: str(error)})
+    nodes = _each(api, listed, read.node, failed)
+    known = _each(api, rows, read.unread, failed)
     told = await asyncio.gather(*(_ask(api, one, known) for one in nodes))
-    failed = {name: why for one in told for name, why in one.failed.items()}
+    failed |= {name: why for one in told for name, why in one.failed.items()}
+    names = {one.target.name for one in nodes}
+    lost = [facts for facts in known if facts.target.host not in names]
     return GuestInventory(
         nodes=nodes,
-        guests=[facts for one in told for facts in one.guests],
+        guests=[*(facts for one in told for facts in one.guests), *lost],
         unreachable=failed | ({api.host: nothing} if nothing else {}),
     )
 
 
+def _each(
+    api: Api, rows: Sequence[Row], parse: Callable[[Row], Parsed], failed: dict[str, str]
+) -> list[Parsed]:
+    """What can be read of a list; a row that cannot is named in `failed` and blinds to no other."""
+    found: list[Parsed] = []
+    for row in rows:
+        name = _name(row) or api.host
+        try:
+            with parsing(api.prefix(f"understand the row of {name!r}")):
+                found.append(parse(row))
+        except Permanent as error:
+            failed[name] = str(error)
+    return found
+
+
+def _name(row: Row) -> str:
+    """How a row is named where it cannot be read: `pve1/101`, or as much of that as it tells."""
+    return "/".join(str(row[key]) for key in ("node", "vmid") if row.get(key))
+
+
 async def cluster_rows(api: Api) -> list[Row]:
-    """The cluster's own list of guests, some seconds old. Raises Transient, Permanent."""
-    return await api.rows("list guests", "cluster", "resources", type="vm")
+    """The cluster's own list of guests, some seconds old. Raises Transient, Permanent.
+
+    Whatever else it lists although guests were asked for (nodes, storage) is left out.
+    """
+    rows = await api.rows("list guests", "cluster", "resources", type="vm")
+    return [row for row in rows if row.get("type") in read.PATH_KINDS.values()]
 
 
 async def lacking(api: Api) -> list[str]:
@@ -108,14 +137,13 @@ async def _live(api: Api, node: str, known: Mapping[str, GuestFacts]) -> _Told:
         api.rows(f"list machines of {node!r}", "nodes", node, "qemu", full=1),
         task_rows(api, node, limit=NODE_TASKS),
     )
-    with parsing(api.prefix(f"understand the guests of {node!r}")):
-        tasks = _by_guest(rows)
-        listed = [
-            _listed({**row, "type": kind, "node": node}, tasks, known)
-            for kind, found in (("lxc", containers), ("qemu", machines))
-            for row in found
-        ]
-    told = _Told()
+    tasks, told = _by_guest(rows), _Told()
+    full = [
+        {**row, "type": kind, "node": node}
+        for kind, found in (("lxc", containers), ("qemu", machines))
+        for row in found
+    ]
+    listed = _each(api, full, lambda row: _listed(row, tasks, known), told.failed)
     answers = await asyncio.gather(*(_with_config(api, one, told) for one in listed))
     told.guests = [facts for facts in answers if facts is not None]
     return told
@@ -127,14 +155,15 @@ def _listed(
     """Only the cluster's list has the HA manager's state; all else there is older."""
     vmid = str(row["vmid"])
     state = known[vmid].ha_state if vmid in known else ""
-    full = {**row, "hastate": state}
+    tags = ";".join(known[vmid].tags) if vmid in known else ""
+    full = {**row, "hastate": state, "tags": row.get("tags"), "listed_tags": tags}
     return _Listed(row=full, tasks=tasks.get(vmid, []), unread=read.unread(full))
 
 
 def _by_guest(rows: Sequence[Row]) -> dict[str, list[GuestTask]]:
     of_guest: dict[str, list[Row]] = {}
     for row in rows:
-        of_guest.setdefault(str(row.get("id") or ""), []).append(row)
+        of_guest.setdefault(read.owner(row), []).append(row)
     return {vmid: read.tasks(found) for vmid, found in of_guest.items()}
 
 

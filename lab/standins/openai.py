@@ -22,6 +22,8 @@ from policy.money import tokens_in
 Form = Literal["json_schema", "json_object", "tools", "none"]
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "tools", "none")
 PATH = "/v1/chat/completions"
+COUNTED = object()
+"""Stands for a usage that is counted truly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +134,17 @@ def refusal(status: int, message: str, code: str = "", **headers: str) -> Respon
     return JSONResponse({"error": error}, status, headers)
 
 
-def completion(asked: Asked, words: str, *, finish: str = "stop", counted: bool = True) -> Response:
-    """A completion with these words, as content or as the arguments of the tool."""
+def completion(
+    asked: Asked,
+    words: str | list[dict[str, str]],
+    *,
+    finish: str = "stop",
+    usage: object = COUNTED,
+) -> Response:
+    """A completion with these words, as content or as the arguments of the tool.
+
+    `usage` is what it says that this took: by default the truth.
+    """
     message: dict[str, Any] = {"role": "assistant", "content": words, "refusal": None}
     if asked.form == "tools":
         name = asked.body["tools"][0]["function"]["name"]
@@ -143,7 +154,6 @@ def completion(asked: Asked, words: str, *, finish: str = "stop", counted: bool 
             "function": {"name": name, "arguments": words},
         }
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    written = tokens_in(words)
     body: dict[str, Any] = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -151,10 +161,14 @@ def completion(asked: Asked, words: str, *, finish: str = "stop", counted: bool 
         "model": asked.body["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}],
     }
-    if counted:
-        body["usage"] = {
-            "prompt_tokens": asked.tokens,
-            "completion_tokens": written,
-            "total_tokens": asked.tokens + written,
-        }
+    body["usage"] = _counted(asked, words) if usage is COUNTED else usage
     return JSONResponse(body)
+
+
+def _counted(asked: Asked, words: str | list[dict[str, str]]) -> dict[str, int]:
+    written = tokens_in(words if isinstance(words, str) else json.dumps(words))
+    return {
+        "prompt_tokens": asked.tokens,
+        "completion_tokens": written,
+        "total_tokens": asked.tokens + written,
+    }

@@ -123,6 +123,20 @@ async def prose(asked: Asked) -> Response:
     return completion(asked, "Sure! I would restart everything and hope for the best.")
 
 
+async def unheeding(asked: Asked) -> Response:
+    """Takes a schema and passes it over: what is not in the prompt it does not know."""
+    return await (prose if asked.form == "json_schema" else well)(asked)
+
+
+def parts(*words: str) -> Turn:
+    """Says this in content that is a list of parts."""
+
+    async def turn(asked: Asked) -> Response:
+        return completion(asked, [{"type": "text", "text": one} for one in words])
+
+    return turn
+
+
 async def noise(_: Asked) -> Response:
     """A proxy's page instead of a completion."""
     return PlainTextResponse("<html>it works</html>", media_type="text/html")
@@ -139,9 +153,22 @@ async def cut_off(asked: Asked) -> Response:
     return completion(asked, words[: len(words) // 2], finish="length")
 
 
-async def uncounted(asked: Asked) -> Response:
-    """Answers well, and does not tell what it cost."""
-    return completion(asked, json.dumps(sensible(asked)), counted=False)
+async def cut_off_uncounted(asked: Asked) -> Response:
+    """The same, without a word on what it cost."""
+    return completion(asked, "", finish="length", usage=None)
+
+
+def counting(usage: object) -> Turn:
+    """Answers well, and says that this is what it took."""
+
+    async def turn(asked: Asked) -> Response:
+        return completion(asked, json.dumps(sensible(asked)), usage=usage)
+
+    return turn
+
+
+uncounted: Turn = counting(None)
+"""Answers well, and does not tell what it cost."""
 
 
 def limited(seconds: int) -> Turn:

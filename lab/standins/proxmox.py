@@ -7,7 +7,7 @@ Here: signing in, dispatch, refusals. Not here: paths (proxmox_routes), JSON obj
 import contextlib
 import re
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ _GRACE_S = 2
 _MUTE = {401, 595, 596, 599}
 """Refusals that come before there is a body."""
 
+Twist = Callable[[Any], Any]
+"""Makes something else of an answer's data."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
@@ -53,17 +56,23 @@ class ProxmoxStandin:
     """An ASGI app: `ProxmoxStandin(cluster)`; `faults` makes its paths slow, broken or mute.
 
     Without `accounts` there is one token that may do everything (`proxmox_access.TOKEN`).
+    `twist` makes answers deviate, as other versions and gateways do.
     """
 
     def __init__(self, cluster: Cluster, accounts: Sequence[Account] | None = None) -> None:
         self.cluster = cluster
         self.faults = Faults()
         self.access = Access(accounts or [Account()])
+        self._twists: list[tuple[re.Pattern[str], Twist]] = []
         self._app = Reasons(FaultInjector(self._answer, self.faults))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         await self._app(scope, receive, send)
+
+    def twist(self, path: str, change: Twist) -> None:
+        """Change the data of what is answered on paths that match (searched), after the work."""
+        self._twists.append((re.compile(path), change))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -72,6 +81,8 @@ class ProxmoxStandin:
         except ClusterRefusal as refusal:
             answer = _refused(refusal)
         else:
+            for pattern, change in self._twists:
+                data = change(data) if pattern.search(request.url.path) else data
             answer = JSONResponse({"data": data})
         await answer(scope, receive, send)
 

@@ -76,11 +76,18 @@ def deny(incident: Id, reason: Reason = "", data_dir: DataDir = None) -> None:
     _decide(incident, "deny", reason, data_dir)
 
 
+REPLAYABLE = ("monitor", "retrieve-history", "analyse")
+"""Nodes whose word depends on runbooks, limits and models of today; analyse judges the remedy."""
+
+
 @app.command()
 def replay(
     incident: Id,
     node: Annotated[
-        str, typer.Option("--from", help="Begin at monitor, retrieve-history or analyse.")
+        str,
+        typer.Option(
+            "--from", help=f"Begin at {', '.join(REPLAYABLE)}. What follows is decided there."
+        ),
     ] = "monitor",
     policy: Annotated[
         list[str] | None,
@@ -92,6 +99,9 @@ def replay(
 ) -> None:
     """Run an old incident's graph again from its recorded evidence, without any effect."""
     limits = _limits(policy or [])
+    if node not in REPLAYABLE:
+        said = f"from {node!r} on nothing is decided anew; choose one of {', '.join(REPLAYABLE)}"
+        raise typer.BadParameter(said, param_hint="--from")
 
     async def run() -> Plain:
         from nightshift.replay import replay as rerun

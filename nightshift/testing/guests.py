@@ -37,7 +37,7 @@ class FakeGuests:
     """The port `Guests`. `performed` are the effects sent, `done` those that took place.
 
     `silent` names methods that never answer, `errors` what they raise instead of answering. Time
-    passes for guests that run: their `uptime_s` grows with the clock.
+    passes for guests that run: their `uptime_s`, where they have one, grows with the clock.
     """
 
     def __init__(
@@ -163,9 +163,9 @@ class FakeGuests:
 
     def _now(self, number: str) -> GuestFacts:
         since, facts = self._known[number]
-        grown = facts.uptime_s + (self._clock.now() - since).total_seconds()
-        if not facts.running:
+        if not facts.running or facts.uptime_s is None:
             return facts
+        grown = facts.uptime_s + (self._clock.now() - since).total_seconds()
         started = self._clock.now() - timedelta(seconds=grown)
         return facts.model_copy(update={"uptime_s": grown, "started_at": started})
 

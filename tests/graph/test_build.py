@@ -9,9 +9,11 @@ from domain.decision import Approval
 from domain.errors import Permanent, Transient
 from domain.facts import ContainerFacts
 from domain.ports import Probe
+from domain.reasoning import CALLS_AT_MOST
 from domain.state import GRAPH_VERSION
-from graph.build import HEAL_TIMEOUT_S, NODE_TIMEOUT_S, build
+from graph.build import ANALYSE_TIMEOUT_S, HEAL_TIMEOUT_S, NODE_TIMEOUT_S, build
 from nightshift.runs import config_of, first_state
+from nightshift.settings import load
 from nightshift.testing import FixedRulebook, dies, firing, match, stays_unhealthy
 from tests.graph.driving import Service
 
@@ -289,7 +291,8 @@ def test_every_node_has_its_defaults() -> None:
 
     assert set(nodes) == NODES
     assert policies == {name: 1 if name == "heal" else 3 for name in NODES}
-    assert timeouts == {n: HEAL_TIMEOUT_S if n == "heal" else NODE_TIMEOUT_S for n in NODES}
+    longer = {"heal": HEAL_TIMEOUT_S, "analyse": ANALYSE_TIMEOUT_S}
+    assert timeouts == {name: longer.get(name, NODE_TIMEOUT_S) for name in NODES}
 
 
 def test_all_but_the_last_words_escalate() -> None:
@@ -386,3 +389,10 @@ def test_the_docs_explain_every_node() -> None:
     explained = set(re.findall(r"^\| `([\w-]+)` \|", DOCS.read_text(), re.MULTILINE))
 
     assert explained == NODES
+
+
+def test_analyse_may_take_longer_than_two_calls_of_the_slowest_model() -> None:
+    """At the highest LLM_TIMEOUT_S, with time left for probes between the calls."""
+    slowest = load(llm_timeout_s=120.0).llm_timeout_s
+
+    assert CALLS_AT_MOST * slowest + 30 < ANALYSE_TIMEOUT_S

@@ -1,9 +1,11 @@
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from domain.errors import Transient
+from domain.facts import Inventory
 from domain.ports import Expression, Probe
 from domain.state import IncidentState
 from domain.verdict import Verdict
@@ -11,6 +13,7 @@ from nightshift.testing import FixedRulebook, World, container, dies, firing, ma
 from nodes.analyse import analyse
 from nodes.heal import heal
 from nodes.monitor import monitor
+from nodes.notify import notify
 from nodes.verify import verify
 from tests.nodes.steps import Begin, Run, last_attempt, verified
 
@@ -76,6 +79,62 @@ async def test_not_healed_looks_anew(world: World, crashed: IncidentState, run: 
     assert state["round"] == 2
     assert "container@2" in state["evidence"]
     assert not state.get("outcome")
+
+
+@pytest.fixture
+def mends(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`web` changes so when the next round of evidence begins, right after its verdict."""
+
+    def when_listed(**changes: Any) -> None:
+        listed = world.containers.inventory
+
+        async def inventory() -> Inventory:
+            world.containers.change("web", **changes)
+            return await listed()
+
+        monkeypatch.setattr(world.containers, "inventory", inventory)
+
+    return when_listed
+
+
+async def test_what_came_up_late_is_healed(
+    world: World, crashed: IncidentState, run: Run, mends: Callable[..., None]
+) -> None:
+    """Not healed in its time, well in the next round: looked at once more, and proved."""
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal)
+    mends(health="healthy")
+    state = await run(state, verified, notify)
+
+    assert (state["outcome"], last_attempt(state).verdict) == ("resolved", "healed")
+    assert state["reason"].startswith("came up late: web is running")
+
+
+async def test_what_looks_well_and_is_not_proved_is_told_so(
+    world: World, crashed: IncidentState, run: Run, mends: Callable[..., None]
+) -> None:
+    """No word of a runbook that does not fit, and no further remedy on what looks well."""
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal)
+    mends(health="healthy", started_at=None)
+    state = await run(state, verified)
+
+    assert state["outcome"] == "escalated"
+    assert state["reason"].startswith("web looks well now, but that is not proved: ")
+    assert last_attempt(state).verdict == "not_healed"
+
+
+async def test_the_last_word_tells_what_verify_saw(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Where analyse has nothing more to try, the failed verdict is still the reason."""
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal, verified)
+    world.rulebook.rules.clear()
+    state = await run(state, analyse, notify)
+
+    assert state["reason"].startswith("still broken after 1 attempt(s): web is running, unhealthy")
+    assert state["reason"].endswith("no runbook explains what was observed")
 
 
 async def test_a_long_wait_holds_no_worker(world: World, crashed: IncidentState, run: Run) -> None:

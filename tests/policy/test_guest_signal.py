@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from domain.guests import GuestTask
 from domain.incident import Attempt
 from domain.limits import Limits
 from domain.remedy import Remedy, RemedyName
@@ -23,6 +24,9 @@ START = remedy("start_guest", status="stopped")
 REBOOT = remedy("reboot_guest")
 RAISE = remedy("raise_guest_memory")
 UNKNOWN = {"result": "unknown"}
+RESTARTED = GuestTask(
+    upid="2", kind="vzstart", user="root@pam", started_at=T0, ended_at=T0 + timedelta(seconds=29)
+)
 
 
 def signal(one: Remedy, *, after_s: float = 30, attempt: Any = None, **changes: Any) -> str:
@@ -49,6 +53,10 @@ def signal(one: Remedy, *, after_s: float = 30, attempt: Any = None, **changes: 
     [
         (START, {"uptime_s": 25.0}, "good nas is running"),
         (START, {"uptime_s": 2.0}, "bad up for 2 s only"),
+        (START, {"uptime_s": None}, "good nas is running"),
+        (START, {"uptime_s": 0.0}, "good nas is running"),
+        (START, {"uptime_s": None, "after_s": 4}, "bad up for 2 s only"),
+        (START, {"uptime_s": None, "tasks": [RESTARTED]}, "bad up for 1 s only"),
         (START, {"status": "unknown"}, "unknown nas: its node"),
         (START, {"status": "stopped"}, "bad fell again"),
         (START, {"status": "stopped", "after_s": 8}, "bad nas is stopped"),
@@ -58,6 +66,7 @@ def signal(one: Remedy, *, after_s: float = 30, attempt: Any = None, **changes: 
         (START, {"uptime_s": 0.1, "memory_usage": 510 * MIB}, "bad fell again: it runs, and 100%"),
         (START, {"uptime_s": 25.0, "lock": "backup"}, "bad nas is running, locked (backup)"),
         (REBOOT, {"uptime_s": 20.0}, "good"),
+        (REBOOT, {"uptime_s": None}, "good"),
         (REBOOT, {"uptime_s": 86430.0}, "bad it has not rebooted yet"),
         (RAISE, {"memory_limit": 1024 * MIB}, "good"),
         (RAISE, {"memory_limit": 512 * MIB}, "bad its limit is not raised"),

@@ -92,6 +92,10 @@ def test_the_outcome_follows_from_the_state(known: dict[str, Any], outcome: str)
         ({"verdict": verdict("unknown")}, "cannot tell"),
         ({"decision": NO}, "too many"),
         ({"verdict": verdict("not_healed"), "attempts": [tried("start")]}, "after 1 attempt"),
+        (
+            {"verdict": verdict("not_healed"), "attempts": [tried("start")], "diagnosis": None},
+            "seen: not_healed; no runbook explains",
+        ),
         ({"diagnosis": UNEXPLAINED}, "name=x"),
         ({"diagnosis": None}, "no runbook explains"),
         ({}, "it crashed: no safe remedy"),

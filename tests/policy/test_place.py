@@ -92,9 +92,11 @@ def test_tells_all_labels_that_were_tried() -> None:
     assert found == NotLocated(candidates=[], tried=["name=gone"])
 
 
-@pytest.mark.parametrize(("uptime_s", "soon"), [(20.0, True), (299.0, True), (301.0, False)])
-def test_docker_is_given_time_after_a_boot(uptime_s: float, soon: bool) -> None:
-    """For five minutes a silent Docker on a young host may yet answer."""
+@pytest.mark.parametrize(
+    ("uptime_s", "soon"), [(20.0, True), (299.0, True), (301.0, False), (None, False)]
+)
+def test_docker_is_given_time_after_a_boot(uptime_s: float | None, soon: bool) -> None:
+    """For five minutes a silent Docker on a young host may yet answer; not where none is told."""
     young = cluster(guest("nas", uptime_s=uptime_s))
 
     assert bool(booting(SILENT, young, TOLD)) is soon

@@ -5,7 +5,13 @@ import pytest
 from domain.guests import GuestTask
 from nightshift.testing import T0, guest, node
 from policy.ground import Bearer
-from policy.reading_guest import guest_data, host_data, short_of_memory, tasks_data
+from policy.reading_guest import (
+    guest_data,
+    host_data,
+    node_data,
+    short_of_memory,
+    tasks_data,
+)
 
 MIB = 1024**2
 
@@ -20,6 +26,13 @@ def test_the_share_of_memory() -> None:
     """Usage by limit; 0 where no limit is known."""
     assert guest_data(guest())["memory_ratio"] == 0.25
     assert guest_data(guest(memory_limit=0))["memory_ratio"] == 0.0
+
+
+def test_an_uptime_that_is_not_told_is_left_out() -> None:
+    """No condition on it holds then, whichever way it compares."""
+    assert "uptime_s" not in guest_data(guest(uptime_s=None))
+    assert "uptime_s" not in node_data(node(uptime_s=None))
+    assert "uptime_s" not in host_data("local", node(uptime_s=None), node())
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def after(facts: GuestFacts, kind: str, **changes: Any) -> GuestFacts:
         ("resume_guest", guest(status="paused"), UP, True),
         ("reboot_guest", UP, UP, False),
         ("reboot_guest", UP, guest(uptime_s=3.0), True),
+        ("reboot_guest", UP, guest(uptime_s=None), False),
         ("reboot_guest", UP, after(UP, "vzreboot"), True),
         ("raise_guest_memory", UP, UP, False),
         ("raise_guest_memory", UP, guest(memory_limit=9 * 1024**2), True),

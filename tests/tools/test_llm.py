@@ -14,7 +14,7 @@ from domain.reasoning import Answer, Item, Option, Question
 from lab.standins import openai_turns as turns
 from lab.standins.openai import OpenAI, Turn
 from memory.store import Store, open_store
-from policy.money import Ceilings, Prices
+from policy.money import Ceilings, Prices, tokens_in
 from tests.stores import HandClock, opened
 from tools.llm import PAUSE_S, ModelReasoner
 from tools.llm_client import Server
@@ -246,6 +246,31 @@ async def test_an_answer_in_a_fence(make: Make, model: OpenAI, question: Questio
     assert (await make().diagnose(question)).cause == "crashed"
 
 
+async def test_an_answer_in_parts(make: Make, model: OpenAI, question: Question) -> None:
+    """Some servers send content as a list; its texts are one answer."""
+    model.forms = frozenset({"json_object"})
+    said = json.dumps({"cause": "crashed", "evidence": ["stop@1"], "remedies": ["start"]})
+    model.then(turns.parts(said[:20], said[20:]))
+    answer = await make().diagnose(question)
+
+    assert (answer.cause, answer.remedies) == ("crashed", ["start"])
+
+
+async def test_a_server_that_passes_the_schema_over_gets_it_in_words(
+    make: Make, model: OpenAI, question: Question
+) -> None:
+    """One answer that does not fit is enough; the next question holds the choices itself."""
+    model.always = turns.unheeding
+    reasoner = make(calls=9, prompt_tokens=9000)
+    error = await failure(reasoner.diagnose(question))
+    answer = await reasoner.diagnose(question)
+
+    assert isinstance(error, NoAnswer)
+    assert [asked.form for asked in model.requests] == ["json_schema", "json_object"]
+    assert answer.cause == "crashed"
+    assert "container@1" in model.requests[1].offered("evidence")
+
+
 async def test_a_pause_that_it_asks_for_is_heeded(
     make: Make, model: OpenAI, clock: HandClock, question: Question
 ) -> None:
@@ -327,16 +352,53 @@ async def test_what_is_booked_is_what_the_server_counted(
     )
 
 
+INCREDIBLE: list[Any] = [
+    None,
+    {},
+    {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+    {"prompt_tokens": -5000, "completion_tokens": -5000, "total_tokens": -10000},
+    {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None},
+    {"prompt_tokens": "many", "completion_tokens": "few", "total_tokens": 1},
+]
+
+
+@pytest.mark.parametrize("usage", INCREDIBLE)
 async def test_a_server_that_does_not_count(
+    make: Make, model: OpenAI, store: Store, question: Question, usage: Any
+) -> None:
+    """Our own estimate is booked: no server can make its calls free, or earn by them."""
+    model.then(turns.counting(usage))
+    await make().diagnose(question)
+    spent = await used(store, question)
+    written = tokens_in(json.dumps(turns.sensible(model.requests[0])))
+
+    assert spent.prompt_tokens == pytest.approx(model.requests[0].tokens, rel=0.05)
+    assert spent.completion_tokens == written
+    assert spent.dollars > 0
+
+
+async def test_a_server_that_counts_the_prompt_only(
     make: Make, model: OpenAI, store: Store, question: Question
 ) -> None:
-    """Our own estimate is booked."""
-    model.then(turns.uncounted)
+    """Its count is taken where there is one, ours where there is none."""
+    model.then(turns.counting({"prompt_tokens": 777}))
     await make().diagnose(question)
+    spent = await used(store, question)
 
-    assert (await used(store, question)).prompt_tokens == pytest.approx(
-        model.requests[0].tokens, rel=0.05
-    )
+    assert spent.prompt_tokens == 777
+    assert spent.completion_tokens > 20
+
+
+@pytest.mark.parametrize("forms", [["json_schema"], ["json_object"]])
+async def test_an_answer_cut_off_without_a_count(
+    make: Make, model: OpenAI, store: Store, question: Question, forms: list[Any]
+) -> None:
+    """It has cost all that it may have written."""
+    model.forms = frozenset(forms)
+    model.then(turns.cut_off_uncounted)
+    await failure(make().diagnose(question))
+
+    assert (await used(store, question)).completion_tokens == 400
 
 
 async def test_two_calls_stay_within_the_incidents_tokens(

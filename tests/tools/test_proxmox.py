@@ -107,6 +107,26 @@ async def test_a_backup_is_seen_by_lock_and_task(shopped: Rig) -> None:
     assert (facts.lock, facts.task, facts.well) == ("backup", "vzdump", False)
 
 
+UPID = "UPID:pve1:00000001:00000002:6789ABCD"
+OTHERS: list[dict[str, object]] = [
+    {"upid": f"{UPID}:vzdump:999:root@pam:", "type": "vzdump", "id": "999", "starttime": 1},
+    {"upid": f"{UPID}:aptupdate::root@pam:", "type": "aptupdate", "id": "", "starttime": 1},
+    {"upid": f"{UPID}:vzdump::root@pam:", "type": "vzdump", "starttime": 1},
+]
+
+
+@pytest.mark.parametrize("row", OTHERS)
+async def test_a_task_of_another_guest_or_of_the_node_is_not_its_own(
+    shopped: Rig, row: dict[str, object]
+) -> None:
+    """Also where the server lists all tasks, whosever it was asked for: hands stay free."""
+    shopped.cluster.break_("web", "stopped")
+    shopped.standin.twist("pve1/tasks$", lambda rows: [{**row, "status": "RUNNING"}, *rows])
+
+    assert (await shopped.proxmox.guest(shopped.target("web"))).task == ""
+    assert (await shopped.do("web", "start_guest")).result == "done"
+
+
 async def test_tasks_of_others_are_hidden_without_sys_audit() -> None:
     """Proxmox leaves them out without a word: so `lacking` names the privilege."""
     account = Account(privileges={"/vms": ["VM.Audit"]})
@@ -148,3 +168,16 @@ async def test_nothing_is_opened_before_it_is_needed() -> None:
     """Nightshift starts while Proxmox is away."""
     async with ProxmoxCluster("127.0.0.1:1", TOKEN, token_value="x") as proxmox:
         assert (await proxmox.inventory()).unreachable != {}
+
+
+async def test_tags_that_only_the_lists_tell_are_the_guests(shopped: Rig) -> None:
+    """Scope is by tag: the guest must not lose it where it is looked at in depth."""
+    shopped.standin.twist(
+        "/101/", lambda data: {k: v for k, v in data.items() if k != "tags"} if data else data
+    )
+    facts = await shopped.proxmox.guest(shopped.target("web"))
+    found = (await shopped.proxmox.inventory()).guest(shopped.target("web"))
+
+    assert facts.tags == ["shop", "front"]
+    assert found is not None
+    assert found.tags == facts.tags

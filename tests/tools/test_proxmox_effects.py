@@ -373,3 +373,25 @@ async def test_what_a_person_stopped_just_now_is_not_started(shopped: Rig) -> No
         await work
 
     assert list(shopped.standin.faults.seen("status/start")) == []
+
+
+@pytest.mark.parametrize("answer", ["UPID:pve:1:2:3:vzstart:101:root@pam:", "", None, {"ok": 1}])
+async def test_a_start_that_names_no_task_is_seen_by_its_guest(shopped: Rig, answer: Any) -> None:
+    """A gateway may shorten the answer: the guest runs, so it was started."""
+    shopped.cluster.break_("web", "stopped")
+    shopped.standin.twist("status/start$", lambda _: answer)
+    done = await shopped.do("web", "start_guest")
+
+    assert (done.result, shopped.sent()) == ("done", ["start_guest web"])
+    assert "it runs" in done.detail
+
+
+async def test_a_start_that_names_no_task_and_is_not_seen_is_unknown() -> None:
+    """Looked at until time is up, and never sent again."""
+    async with rig(shop(SLOW), task_timeout_s=0.5) as made:
+        made.cluster.break_("web", "stopped")
+        made.standin.twist("status/start$", lambda _: "UPID")
+        with pytest.raises(Transient, match="it named no task"):
+            await made.do("web", "start_guest")
+
+        assert made.sent() == ["start_guest web"]

@@ -59,6 +59,25 @@ def test_a_guest_is_complete() -> None:
     assert facts.tags == ["shop", "front"]
 
 
+@pytest.mark.parametrize("told", [{"uptime": 0}, {"uptime": None}, {}])
+@pytest.mark.parametrize(("status", "uptime"), [("running", None), ("stopped", 0.0)])
+def test_an_uptime_that_is_not_told_is_not_zero(
+    told: dict[str, Any], status: str, uptime: float | None
+) -> None:
+    """What runs has been up for some time, and nobody knows for how long."""
+    row = {**ROW, "status": status, "uptime": None, **told}
+
+    facts = read.guest(row, CONFIG, [], kind="lxc", node="pve", now=NOW)
+
+    assert (facts.uptime_s, facts.started_at) == (uptime, None)
+
+
+def test_a_nodes_uptime_is_hidden_without_sys_audit() -> None:
+    """Proxmox leaves it out: the node has not booted just now."""
+    assert read.node({"node": "pve", "status": "online"}).uptime_s is None
+    assert read.node({"node": "pve", "status": "offline"}).uptime_s == 0.0
+
+
 def test_a_guest_without_a_name_has_its_number() -> None:
     """So that people can find it."""
     nameless = {**ROW, "name": ""}

@@ -32,7 +32,7 @@ async def test_everything_is_listed_with_its_facts(shopped: Rig) -> None:
     found = await shopped.proxmox.inventory()
 
     one_by_one = [await shopped.proxmox.guest(facts.target) for facts in found.guests]
-    stable = {"started_at": None}
+    stable = {"started_at": None, "uptime_s": None}
     assert [facts.model_copy(update=stable) for facts in found.guests] == [
         facts.model_copy(update=stable) for facts in one_by_one
     ]
@@ -145,3 +145,81 @@ async def test_what_a_token_lacks_is_listed() -> None:
     account = Account(privileges={"/vms": ["VM.Audit"], "/nodes": ["Sys.Audit"]})
     async with rig(accounts=[account]) as made:
         assert await made.proxmox.lacking() == ["VM.PowerMgmt", "VM.Config.Memory"]
+
+
+NODE_ROW = {"id": "node/pve1", "type": "node", "node": "pve1", "status": "online"}
+STORAGE_ROW = {"id": "storage/pve1/local", "type": "storage", "node": "pve1", "storage": "local"}
+
+
+@pytest.mark.parametrize("row", [NODE_ROW, STORAGE_ROW, {"id": "pool/x"}, {}])
+async def test_what_is_no_guest_in_the_list_of_guests_is_left_out(
+    shopped: Rig, row: dict[str, str]
+) -> None:
+    """A gateway may drop `type=vm`; the guests are there all the same, and nothing is wrong."""
+    shopped.standin.twist("cluster/resources$", lambda rows: [row, *rows, row])
+
+    found = await shopped.proxmox.inventory()
+
+    assert await states(shopped) == dict.fromkeys(("web", "db", "cache", "win"), "running")
+    assert found.unreachable == {}
+
+
+async def test_a_list_of_nodes_and_storage_only_is_explained() -> None:
+    """The token sees no guest, whatever else it is shown."""
+    async with rig(accounts=[Account(privileges={})]) as made:
+        made.standin.twist("cluster/resources$", lambda _: [NODE_ROW, STORAGE_ROW])
+        found = await made.proxmox.inventory()
+
+        assert "needs VM.Audit on /vms" in found.unreachable[made.served.host]
+
+
+@pytest.mark.parametrize("path", ["cluster/resources$", "pve1/lxc$"])
+async def test_a_row_that_cannot_be_read_is_named(shopped: Rig, path: str) -> None:
+    """It blinds to no other guest, whichever list it stands in."""
+    odd = {"type": "lxc", "node": "pve1", "vmid": "1o1", "name": "odd"}
+    shopped.standin.twist(path, lambda rows: [odd, *rows])
+
+    found = await shopped.proxmox.inventory()
+
+    assert list(found.unreachable) == ["pve1/1o1"]
+    assert await states(shopped) == dict.fromkeys(("web", "db", "cache", "win"), "running")
+
+
+async def test_guests_of_a_node_that_cannot_be_read_are_unknown(shopped: Rig) -> None:
+    """They are not gone: the cluster's list still has them."""
+    shopped.standin.twist("/nodes$", lambda rows: [rows[0], {**rows[1], "maxmem": "much"}])
+
+    found = await shopped.proxmox.inventory()
+
+    assert list(found.unreachable) == ["pve2"]
+    assert (await states(shopped))["win"] == "unknown"
+    assert (await states(shopped))["web"] == "running"
+
+
+@pytest.mark.parametrize("missing", ["type", "id", "starttime", "user"])
+async def test_a_task_that_leaves_something_out_is_read_from_its_upid(
+    shopped: Rig, missing: str
+) -> None:
+    """The guest that it works on is busy, and the others are as they are."""
+    shopped.cluster.break_("web", "locked")
+    shopped.cluster.get("web").lock = ""
+    shopped.standin.twist(
+        "/tasks$", lambda rows: [{k: v for k, v in row.items() if k != missing} for row in rows]
+    )
+    found = await shopped.proxmox.inventory()
+    facts = await shopped.proxmox.guest(shopped.target("web"))
+
+    assert {one.target.name: one.task for one in found.guests if one.task} == {"web": "vzdump"}
+    assert (facts.task, found.unreachable) == ("vzdump", {})
+
+
+async def test_a_task_that_cannot_be_read_and_runs_keeps_hands_off(shopped: Rig) -> None:
+    """An old one of that kind means nothing."""
+    running = {"upid": "", "id": "101", "status": "RUNNING"}
+    ended = {"upid": "", "id": "102", "endtime": 7, "status": "OK"}
+    shopped.standin.twist("pve1/tasks$", lambda rows: [running, ended, *rows])
+
+    found = await shopped.proxmox.inventory()
+
+    assert {one.target.name: one.task for one in found.guests if one.task} == {"web": "task"}
+    assert found.unreachable == {}

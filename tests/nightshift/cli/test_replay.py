@@ -34,7 +34,8 @@ def test_other_limits_are_shown_beside_what_was(run: Run, tmp_path: Path) -> Non
         (["--policy", "mode"], 2),
         (["--policy", "modes={"], 2),
         (["--model", "some-model"], 3),
-        (["--from", "heal"], 1),
+        (["--from", "heal"], 2),
+        (["--from", "notify"], 2),
     ],
 )
 def test_what_cannot_be_replayed_is_said(
