@@ -32,6 +32,7 @@ def routes() -> list[BaseRoute]:
         Route("/incidents/{id}/events", sse.events),
         Route("/incidents/{id}/approve", incidents.approve, methods=["POST"]),
         Route("/incidents/{id}/deny", incidents.deny, methods=["POST"]),
+        Route("/targets/{name:path}/unlatch", incidents.unlatch, methods=["POST"]),
         Route("/trigger-health-check", health.check, methods=["POST"]),
     ]
 

@@ -113,6 +113,8 @@ class Stats(Record):
     outbox_behind: int
     queue_depth: int
     paused: str
+    latched: dict[str, str] = Field(default_factory=dict)
+    """By target key, the incident that told people that it is latched."""
     model: Spending = Field(default_factory=Spending)
 
 

@@ -60,6 +60,7 @@ class _FromLedger(Collector):
         yield _gauge("queue_depth", "Segments that wait for a worker.", {"": stats.queue_depth})
         yield _gauge("outbox_behind", "Messages not yet up to date.", {"": stats.outbox_behind})
         yield from _model(stats.model)
+        yield _gauge("latched", "Targets that are latched.", {"": len(stats.latched)})
         yield _gauge("paused", "1 while the kill switch is on.", {"": int(bool(stats.paused))})
 
 

@@ -81,7 +81,7 @@ class Note:
 
 def is_loud(event: Event) -> bool:
     """Whether this event should wake somebody: a question, or an end that needs a person."""
-    if event.kind == "approval_requested":
+    if event.kind in {"approval_requested", "reminded"}:
         return True
     return event.kind == "outcome" and event.data.get("outcome") in {"escalated", "failed"}
 

@@ -60,7 +60,13 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         notifiers = await _notifiers(settings, stack)
         channels = tuple(notifier.name for notifier in notifiers)
         store = await stack.enter_async_context(
-            open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
+            open_store(
+                data,
+                tenant=settings.nightshift_tenant,
+                clock=clock,
+                channels=channels,
+                window_s=max(3600.0, settings.nightshift_latch_quiet_s),
+            )
         )
         saver = await stack.enter_async_context(open_checkpoints(data / "checkpoints.db"))
         deps = await _deps(settings, stack, store, clock)

@@ -36,6 +36,12 @@ def place(alert: Alert, docker: Inventory, cluster: GuestInventory, limits: Limi
     return _grounded(others, cluster)
 
 
+def named_and_silent(alert: Alert, docker: Inventory) -> str:
+    """The Docker host that the alert names and that does not answer, or an empty string."""
+    named = [alert.labels[label] for label in HOST_LABELS if alert.labels.get(label)]
+    return next((host for host in docker.unreachable if host in named), "")
+
+
 def booting(docker: Inventory, cluster: GuestInventory, limits: Limits) -> str:
     """The silent Docker host whose guest or node has only just booted: it may yet answer."""
     for host in docker.unreachable:

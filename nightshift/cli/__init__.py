@@ -89,6 +89,7 @@ app.add_typer(memory.app, name="memory")
 app.command(epilog=studio.EXAMPLES)(studio.studio)
 app.command(epilog=switch.EXAMPLES)(switch.pause)
 app.command()(switch.resume)
+app.command()(switch.unlatch)
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)

@@ -15,3 +15,11 @@ def test_a_pause_lasts_until_it_is_lifted(run: Run, seeded: dict[str, str]) -> N
 
     assert "moving the rack" in lifted.stdout
     assert "not paused" in again.stdout
+
+
+def test_what_is_not_latched_cannot_be_freed(run: Run, seeded: dict[str, str]) -> None:
+    """A wrong name is said to be wrong."""
+    answer = run("unlatch", "web")
+
+    assert answer.exit_code == 1
+    assert "nothing called 'web' is latched" in answer.stderr
