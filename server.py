@@ -15,6 +15,7 @@ from nightshift.web import health, incidents, intake, sse
 from nightshift.web.auth import Guard, credentials_of, secured
 from nightshift.web.errors import HANDLERS
 from nightshift.web.serving import Lifespan, Serving
+from nightshift.web.shedding import Gate
 
 Opening = Callable[[], AbstractAsyncContextManager[Serving]]
 
@@ -64,6 +65,7 @@ def create_app(service_factory: Opening | None = None) -> Starlette:
             yield {
                 "service": service,
                 "meters": Meters(),
+                "gate": Gate(service.settings.nightshift_waiting_deliveries),
                 "credentials": credentials_of(service.settings),
             }
 

@@ -138,7 +138,7 @@ def _stands(part: Part) -> ColumnElement[bool]:
 
 
 def _answers(latch: Latch, name: str) -> bool:
-    return name in (latch.target_key, latch.target_key.partition("/")[2])
+    return name in (latch.target_key, latch.target_key.split("/")[-1])
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> Latch:

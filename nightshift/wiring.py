@@ -7,6 +7,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,8 +30,10 @@ from nightshift.own_tools import kinds_of, open_tools
 from nightshift.runs import Runs
 from nightshift.service import Component, Service
 from nightshift.settings import Settings
+from nightshift.sharing import SharedSurveys
 from nightshift.watch import Watch
 from nightshift.wiring_memory import open_memory
+from nodes.reach import look_around
 from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
 from tools.console import ConsoleNotifier
@@ -110,7 +114,7 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
             own_id=own_id,
         )
     )
-    return Deps(
+    deps = Deps(
         clock=clock,
         containers=containers,
         metrics=_metrics(settings, limits, stack),
@@ -122,6 +126,7 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
         reasoner=open_reasoner(settings, stack, store, clock),
         tools=tools,
     )
+    return replace(deps, surveys=SharedSurveys(partial(look_around, deps), clock))
 
 
 async def _guests(settings: Settings, stack: AsyncExitStack) -> ProxmoxCluster | None:

@@ -25,12 +25,20 @@ async def in_hand(
 ) -> IncidentState | None:
     """Fold into the incident that holds the target, or something below it that is unwell."""
     incident = state["incident"]
-    keys = [found.target.key, *(one.target.key for one in below(found, docker))]
-    for key in keys:
+    unwell = [one.target.key for one in below(found, docker)]
+    for key in [found.target.key, *unwell, *map(victims_of, unwell)]:
         holder = await deps.ledger.holder(key)
         if holder and holder != incident:
             return await wait_for(state, deps, holder)
     return None
+
+
+def victims_of(key: str) -> str:
+    """The claim of all that suffer from one target: the first of them looks for all.
+
+    The target itself stays free for an alert of its own.
+    """
+    return f"below:{key}"
 
 
 async def wait_for(state: IncidentState, deps: Deps, holder: str) -> IncidentState:

@@ -65,9 +65,9 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
 async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int) -> Word:
     """Claim all that it touches, then policy's word and the intents in one transaction."""
     incident = state["incident"]
-    claim = await deps.ledger.claim(incident, sorted({remedy.target.key, *remedy.touches}))
-    if isinstance(claim, HeldBy):
-        return Refused(rule="claim", reason=f"another incident is at work on {claim.target_key}")
+    word = await _all_claimed(incident, deps, sorted({remedy.target.key, *remedy.touches}))
+    if word:
+        return word
     try:
         intents = await _intents(incident, deps, remedy, number, state.get("fence", 0))
     except NightshiftError as error:
@@ -85,6 +85,19 @@ async def _reserve(state: IncidentState, deps: Deps, remedy: Remedy, number: int
     if recovered:
         return Refused(rule="changed", reason=f"{recovered} recovered by itself meanwhile")
     return await _in_turn(deps, intents, case)
+
+
+async def _all_claimed(incident: str, deps: Deps, keys: list[str]) -> Refused | None:
+    """Claim everything; who had to wait for another incident's end has to look again."""
+    held = ""
+    for _ in range(TURNS):
+        claim = await deps.ledger.claim(incident, keys)
+        if not isinstance(claim, HeldBy):
+            reason = f"another incident was at work on {held} meanwhile"
+            return Refused(rule="changed", reason=reason) if held else None
+        held = claim.target_key
+        await deps.clock.sleep(TURN_S)
+    return Refused(rule="claim", reason=f"another incident is at work on {held}")
 
 
 def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:

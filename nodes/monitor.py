@@ -17,11 +17,13 @@ from domain.target import Found, NotLocated
 from nodes.case import tried
 from nodes.common_cause import (
     PARENT_LOOK,
+    below,
     facts_of,
     in_hand,
     latched,
     silent_host,
     told_of,
+    victims_of,
     wait_for,
 )
 from nodes.observe import observe, observe_alert
@@ -134,9 +136,12 @@ async def _settle_or_claim(
     known = await latched(state, deps, found) or await in_hand(state, deps, found, seen.docker)
     if known:
         return known
-    claim = await deps.ledger.claim(incident, [found.target.key])
+    unwell = [one.target.key for one in below(found, seen.docker)]
+    claim = await deps.ledger.claim(incident, [found.target.key, *map(victims_of, unwell)])
     if isinstance(claim, HeldBy):
         return await wait_for(state, deps, claim.incident)
+    if unwell:
+        await deps.ledger.stand_for(incident, unwell[0])
     await tell(deps, incident, "claimed", f"{found.target.key} is ours, fence {claim.fence}")
     return {"fence": claim.fence, "parent": None}
 

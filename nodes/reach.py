@@ -36,6 +36,11 @@ async def surveyed(deps: Deps, *, since: datetime) -> Survey:
     """The same, but a survey that began then or later is shared with whoever asked for it."""
     if deps.surveys is not None:
         return await deps.surveys.since(since)
+    return await look_around(deps)
+
+
+async def look_around(deps: Deps) -> Survey:
+    """A survey of its own."""
     at = deps.clock.now()
     docker, cluster = await survey(deps)
     return Survey(docker=docker, cluster=cluster, at=at)

@@ -13,6 +13,7 @@ from nightshift.alertmanager import Delivery
 from nightshift.metrics import Meters
 from nightshift.web import intake
 from nightshift.web.auth import Credentials
+from nightshift.web.shedding import Gate
 from server import create_app
 
 GOOD = {"labels": {"alertname": "Up"}, "startsAt": "2026-11-23T05:00:00Z", "fingerprint": "f"}
@@ -164,7 +165,7 @@ async def _post(service: Any, body: dict[str, Any], order: list[str]) -> int:
     async def receive() -> Any:
         return {"type": "http.request", "body": json.dumps(body).encode()}
 
-    state = {"service": service, "meters": Meters(), "credentials": Credentials()}
+    state = {"service": service, "meters": Meters(), "gate": Gate(9), "credentials": Credentials()}
     scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
