@@ -18,6 +18,7 @@ from memory.bounded import bounded
 from memory.claims import release
 from memory.database import insert_into
 from memory.jobs import add_jobs
+from memory.outbox import hush
 from memory.part import Part
 from memory.rows import incident_of
 from memory.tables import attempts, episodes, incidents
@@ -227,6 +228,8 @@ class Incidents(Part):
         if episode is not None:
             self._learn(connection, incident, episode)
         self._wake_children(connection, incident, now)
+        if outcome == "folded":
+            hush(connection, incident)
         event = Event(kind="outcome", at=now, text=reason, data={"outcome": outcome})
         if not told_outcome(connection, incident, event):
             tell(connection, self, [(incident, event)], now=now)

@@ -30,7 +30,7 @@ STORMS = (
     "CREATE TABLE digests (id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, "
     "channel TEXT NOT NULL, opened_at BIGINT NOT NULL, grown_at BIGINT NOT NULL, "
     "rang_at BIGINT, version INTEGER NOT NULL, delivered INTEGER NOT NULL, "
-    "loud_version INTEGER NOT NULL, external_id TEXT, not_before BIGINT)",
+    "loud_at BIGINT, external_id TEXT, not_before BIGINT)",
     "CREATE INDEX digests_of_channel ON digests (tenant, channel, grown_at)",
 )
 

@@ -12,6 +12,7 @@ from memory.backup import copy_store
 from memory.budget import Budget
 from memory.claims import Claims
 from memory.desired import Desired
+from memory.digests import Gathering
 from memory.inbox import Arrivals
 from memory.journal import Journal
 from memory.latches import Latches
@@ -36,8 +37,9 @@ class Store(
     Desired,
     Budget,
     Latches,
+    Gathering,
 ):
-    """The ports Ledger, Inbox, Outbox, Reading, DesiredState and Purse over one database."""
+    """Ledger, Inbox, Outbox, Digests, Reading, DesiredState and Purse over one database."""
 
     @property
     def change_count(self) -> int:

@@ -268,7 +268,7 @@ digests = Table(
     Column("rang_at", Instant),
     Column("version", Integer, nullable=False),
     Column("delivered", Integer, nullable=False),
-    Column("loud_version", Integer, nullable=False),
+    Column("loud_at", Instant),
     Column("external_id", Words),
     Column("not_before", Instant),
     Index("digests_of_channel", "tenant", "channel", "grown_at"),

@@ -13,12 +13,15 @@ import structlog
 from domain.errors import NightshiftError, Permanent, Transient
 from domain.notice import Notifier
 from domain.ports import Clock, Ledger
-from domain.store import Draft, Outbox, Reading
+from domain.store import Digest, Digests, Draft, Outbox, Reading
+from nightshift.crowd import Crowd
 from nightshift.render import render
 
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 50
+CROWD: Final = 500
+"""Drafts looked at together where many of them may become one message."""
 FIRST_BACKOFF_S: Final = 2.0
 LONGEST_BACKOFF_S: Final = 300.0
 REFUSED_S: Final = 3600.0
@@ -34,14 +37,20 @@ async def run_outbox(
     *,
     min_interval_s: float = 3.0,
     poll_s: float = 1.0,
+    digests: Digests | None = None,
+    digest_after: int = 10,
     wakeup: asyncio.Event | None = None,
 ) -> None:
     """Deliver this channel's drafts for ever; cancel it to stop.
 
     `min_interval_s` lies between two edits of one message, loud ones apart. `wakeup`, set by
-    whoever wrote an event, spares it the wait of `poll_s`.
+    whoever wrote an event, spares it the wait of `poll_s`. With `digests`, what comes after
+    `digest_after` first messages within a minute goes out as one.
     """
     courier = Courier(outbox, reading, ledger, notifier, clock, min_interval_s=min_interval_s)
+    if digests is not None:
+        between = timedelta(seconds=min_interval_s)
+        courier.crowd = Crowd(digests, notifier, clock, after=digest_after, between=between)
     wakeup = wakeup or asyncio.Event()
     while True:
         wakeup.clear()
@@ -74,6 +83,7 @@ class Courier:
         self._last: dict[str, datetime] = {}
         self._unrecorded: dict[str, str] = {}
         self._rests_until: datetime | None = None
+        self.crowd: Crowd | None = None
 
     @property
     def resting(self) -> bool:
@@ -86,7 +96,9 @@ class Courier:
         if self.resting:
             return self._seconds_until(self._rests_until)
         try:
-            drafts = await self._outbox.drafts(self._notifier.name, limit=BATCH)
+            limit = BATCH if self.crowd is None else CROWD
+            drafts = await self._outbox.drafts(self._notifier.name, limit=limit)
+            drafts = drafts if self.crowd is None else await self.crowd.alone(drafts)
         except NightshiftError as error:
             log.warning("outbox_unreadable", channel=self._notifier.name, error=str(error))
             return FIRST_BACKOFF_S
@@ -94,10 +106,35 @@ class Courier:
         for draft in drafts:
             if draft not in early and not self.resting:
                 await self._deliver(draft)
+        if self.crowd is not None and not self.resting:
+            await self._deliver_digests(self.crowd)
         if self.resting:
             return self._seconds_until(self._rests_until)
         due = (self._last[draft.incident] + self._between for draft in early)
         return min((self._seconds_until(at) for at in due), default=float("inf"))
+
+    async def _deliver_digests(self, crowd: Crowd) -> None:
+        """What speaks for many; whatever goes wrong is tried again later."""
+        try:
+            for digest in await crowd.due():
+                await self._deliver_digest(crowd, digest)
+        except NightshiftError as error:
+            log.warning("digest_not_kept", channel=self._notifier.name, error=str(error))
+
+    async def _deliver_digest(self, crowd: Crowd, digest: Digest) -> None:
+        try:
+            await crowd.deliver(digest)
+        except Transient as error:
+            self._rest(error)
+            await crowd.hold_back(digest, seconds=error.retry_after or FIRST_BACKOFF_S)
+        except Permanent as error:
+            log.warning("digest_refused", channel=self._notifier.name, error=str(error))
+            await crowd.hold_back(digest, seconds=REFUSED_S)
+
+    def _rest(self, error: Transient) -> None:
+        """The channel's limits are for the bot, not for one message."""
+        if error.retry_after is not None:
+            self._rests_until = self._clock.now() + timedelta(seconds=error.retry_after)
 
     def _too_early(self, draft: Draft) -> bool:
         """An edit so soon after the last that the next event may as well go with it."""
@@ -121,12 +158,12 @@ class Courier:
             sent = await self._send(draft)
             self._last[draft.incident] = self._clock.now()
             self._unrecorded[draft.incident] = sent  # a store that fails now must not double it
+            if self.crowd is not None:
+                self.crowd.sent(draft)
             await self._outbox.delivered(draft, external_id=sent)
             del self._unrecorded[draft.incident]
         except Transient as error:
-            if error.retry_after is not None:
-                # The channel's limits are for the bot, not for one message.
-                self._rests_until = self._clock.now() + timedelta(seconds=error.retry_after)
+            self._rest(error)
             await self._postpone(draft, error, error.retry_after or backoff(draft.tries))
         except Permanent as error:
             await self._postpone(draft, error, REFUSED_S)

@@ -91,8 +91,8 @@ def render(incident: Incident, timeline: Sequence[TimelineEvent], *, loud: bool 
     said = note(incident, timeline)
     return Message(
         incident=incident.id,
-        html=_template("message.html.j2").render(note=said).strip(),
-        text=_template("message.txt.j2").render(note=said).strip(),
+        html=template("message.html.j2").render(note=said).strip(),
+        text=template("message.txt.j2").render(note=said).strip(),
         loud=loud,
     )
 
@@ -144,7 +144,8 @@ def _environment(markup: bool) -> Environment:
     )
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """One of the files in nightshift/messages/; escaped where its name says html."""
     return _environment("html" in name).get_template(name)
 
 

@@ -85,7 +85,7 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         await service.look()
         if work:
             await store.recover()
-            service.start(_background(store, deps, notifiers, clock))
+            service.start(_background(store, deps, notifiers, settings))
             stack.push_async_callback(service.stop)
         yield service
 
@@ -252,13 +252,21 @@ async def _refill(memory: LearnedMemory, clock: Clock) -> None:
 
 
 def _background(
-    store: Store, deps: Deps, notifiers: list[Notifier], clock: Clock
+    store: Store, deps: Deps, notifiers: list[Notifier], settings: Settings
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
+    clock = deps.clock
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
     tasks: dict[str, Coroutine[Any, Any, None]] = {
         f"outbox-{notifier.name}": run_outbox(
-            store, store, store, notifier, clock, wakeup=wakeups[notifier.name]
+            store,
+            store,
+            store,
+            notifier,
+            clock,
+            digests=store,
+            digest_after=settings.nightshift_digest_after,
+            wakeup=wakeups[notifier.name],
         )
         for notifier in notifiers
     }
