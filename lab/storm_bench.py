@@ -98,7 +98,14 @@ async def measure(
         settings = await _surroundings(stack, world, telegram, weather, folder)
         processes = await stack.enter_async_context(Processes(folder))
         port = free_port()
-        command = [sys.executable, "-m", "nightshift", "serve", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "nightshift",
+            "serve",
+            "--port",
+            str(port),
+        ]
         say("starting the server")
         pid = await processes.start("server", command, env=environment(**settings))
         url = f"http://127.0.0.1:{port}"

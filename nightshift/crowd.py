@@ -30,6 +30,8 @@ class Crowd:
         self._after, self._between = after, between
         self._began: list[datetime] = []
         self._edited: dict[str, datetime] = {}
+        self.busy = False
+        """Whether the last look gathered anybody."""
 
     def sent(self, draft: Draft) -> None:
         """A message went out by itself."""
@@ -46,6 +48,7 @@ class Crowd:
             if (one.external_id or "").startswith(MARK) or (crowded and one.external_id is None)
         ]
         await self._digests.gather(gathered)
+        self.busy = bool(gathered)
         return [one for one in drafts if one not in gathered]
 
     async def _crowded(self, more: int) -> bool:

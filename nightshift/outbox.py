@@ -57,6 +57,8 @@ async def run_outbox(
         pause = await courier.round()
         if courier.resting:
             await clock.sleep(pause)
+        elif courier.crowd is not None and courier.crowd.busy:
+            await clock.sleep(poll_s)  # in a storm every change would wake it: once is enough
         else:
             await _either(clock, wakeup, min(pause, poll_s))
 

@@ -30,7 +30,15 @@ async def in_hand(
         holder = await deps.ledger.holder(key)
         if holder and holder != incident:
             return await wait_for(state, deps, holder)
+    looking = await deps.ledger.holder(victims_of(found.target.key))
+    if looking and looking != incident and await _at_work(deps, looking):
+        return await wait_for(state, deps, looking)
     return None
+
+
+async def _at_work(deps: Deps, incident: str) -> bool:
+    """A victim's incident that waits for a person does not hold up what it suffers from."""
+    return (await deps.ledger.incident(incident)).status == "open"
 
 
 def victims_of(key: str) -> str:

@@ -26,7 +26,7 @@ from nodes.common_cause import (
     victims_of,
     wait_for,
 )
-from nodes.observe import observe, observe_alert
+from nodes.observe import GLANCE, observe, observe_alert
 from nodes.reach import surveyed
 from nodes.story import tell
 from policy.place import booting, named_and_silent, place
@@ -91,6 +91,8 @@ async def _look(
     """Gather evidence of a fresh sight of everything, and claim."""
     incident, now = state["incident"], deps.clock.now()
     if seen.at < now - FRESH:
+        if glance := await _glance(state, deps, alert, seen, round_):
+            return glance
         seen = await surveyed(deps, since=now)
     found = place(alert, seen.docker, seen.cluster, deps.limits)
     if isinstance(found, NotLocated):
@@ -116,6 +118,39 @@ async def _look(
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
     await tell(deps, incident, "evidence", heard, {"ids": list(ids)})
     return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
+
+
+async def _glance(
+    state: IncidentState, deps: Deps, alert: Alert, seen: Survey, round_: int
+) -> IncidentState | None:
+    """The end of what a shared sight shows to be well and nothing else contradicts, else None."""
+    found = place(alert, seen.docker, seen.cluster, deps.limits)
+    patient = facts_of(found, seen.docker) if isinstance(found, Found) else None
+    if patient is None or not patient.well or not isinstance(found, Found):
+        return None
+    evidence = await observe(
+        deps,
+        alert=alert,
+        target=found.target,
+        everyone=seen.docker.containers,
+        round_=round_,
+        tried=tried(state),
+        only=GLANCE,
+    )
+    word = triage(situation(evidence), found.target.kind)
+    if word.kind == "broken":
+        return None
+    ids = await deps.ledger.keep_evidence(state["incident"], evidence)
+    await deps.ledger.update(state["incident"], target=found.target)
+    await tell(deps, state["incident"], "evidence", _heard(evidence), {"ids": list(ids)})
+    return {
+        "target": found.target.plain(),
+        "evidence": [*_still_of(state, found), *ids],
+        "round": round_,
+        "wake_at": None,
+        "outcome": "folded" if state.get("parent") else "self_resolved",
+        "reason": word.reason,
+    }
 
 
 def _still_of(state: IncidentState, found: Found) -> list[str]:

@@ -11,31 +11,39 @@ from nightshift.cli.printing import AsJson, fail
 if TYPE_CHECKING:
     from lab.model_bench import ModelReport
     from lab.reflex import ReflexReport
+    from lab.storm_bench import StormReport
 
 EXAMPLES = "Examples: nightshift bench reflex --rounds 50 --json | nightshift bench model --json"
-OUT_OF_REACH, TERMINATED = 4, 143
+BROKEN, OUT_OF_REACH, TERMINATED = 1, 4, 143
 
 
 def bench(
     what: Annotated[
-        Literal["reflex", "model"],
+        Literal["reflex", "model", "storm"],
         typer.Argument(
             help="reflex: from webhook to Docker call, against a bare reflex. "
-            "model: calls, tokens and dollars an incident, LLM_MODE=always, against a stand-in."
+            "model: calls, tokens and dollars an incident, LLM_MODE=always, against a stand-in. "
+            "storm: very many alerts at once: what is lost, told, and how the server bears it."
         ),
     ],
     rounds: Annotated[int, typer.Option(min=2, max=500, help="reflex: how often each side.")] = 20,
+    alerts: Annotated[int, typer.Option(min=10, help="storm: how many are posted.")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=1, help="storm: within how long.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="storm: the same seed is the same storm.")] = 1,
     json: AsJson = False,
 ) -> None:
     """Measure: `reflex` on real containers, `model` in a simulated world (no Docker, no key).
 
-    `reflex` needs Docker, Prometheus and Alertmanager. Exit code 4 when something is missing or
-    does not come up.
+    `reflex` needs Docker, Prometheus and Alertmanager; `storm` starts a server of its own. Exit
+    code 1 when a storm's bound is broken, 4 when something is missing or does not come up.
     """
     try:
         if what == "model":
             found = asyncio.run(_model())
             typer.echo(found.model_dump_json(indent=2) if json else _costs(found))
+            return
+        if what == "storm":
+            _storm_told(asyncio.run(_storm(alerts, seconds, seed)), json)
             return
         report = asyncio.run(_reflex(rounds))
     except asyncio.CancelledError:
@@ -64,6 +72,42 @@ def _costs(report: "ModelReport") -> str:
         lines.append(f"{told}{counts}  {row.dollars:.6f}")
     most = f"at most {report.calls} calls and {report.prompt_tokens} prompt tokens an incident"
     return "\n".join([*lines, f"{most}; ${report.dollars_per_100:.4f} for 100 incidents"])
+
+
+async def _storm(alerts: int, seconds: float, seed: int) -> "StormReport":
+    from lab.processes import NotReady, stoppable
+    from lab.storm_bench import measure
+
+    with Console(stderr=True).status("gathering clouds") as status:
+        try:
+            return await stoppable(measure(alerts, seconds, seed, status.update))
+        except NotReady as error:
+            fail(str(error))
+            raise typer.Exit(OUT_OF_REACH) from None
+
+
+def _storm_told(report: "StormReport", json: bool) -> None:
+    """Show it; exit 1 where a bound was not kept."""
+    typer.echo(report.model_dump_json(indent=2) if json else _weather(report))
+    if report.broken:
+        raise typer.Exit(BROKEN)
+
+
+def _weather(report: "StormReport") -> str:
+    health = report.health_ms
+    return "\n".join(
+        (
+            f"{report.alerts} alerts in {report.seconds:g} s: {report.accepted} deliveries taken, "
+            f"{report.refused_503} answered 503, {report.lost} alerts lost",
+            f"{report.incidents} incidents, {report.folded} of them folded; "
+            f"{report.investigations} investigations for {report.roots} roots",
+            f"{report.messages} messages, {report.digests} of them digests; "
+            f"worked off {report.drained_s:g} s after the last alert",
+            f"at most {report.rss_mb_max:g} MB; /health {health.p50:g} ms, p99 {health.p99:g} ms; "
+            f"{report.cpu_s:g} s of CPU",
+            *(f"broken: {one}" for one in report.broken),
+        )
+    )
 
 
 async def _reflex(rounds: int) -> "ReflexReport":
