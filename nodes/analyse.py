@@ -6,6 +6,7 @@ from domain.decision import Allowed, NeedsApproval, Refused
 from domain.deps import Deps
 from domain.diagnosis import Diagnosis, Match
 from domain.evidence import Evidence, situation
+from domain.facts import ContainerFacts
 from domain.incident import Recall
 from domain.journal import Standing
 from domain.remedy import Remedy
@@ -14,7 +15,9 @@ from nodes.case import case_of, tried
 from nodes.reason import Opinion, reason
 from nodes.story import tell
 from policy import guard
+from policy.desired import explain
 from policy.ladder import GuestScene, Ladder, Scene, build, track
+from policy.reading import EVENT_WINDOW
 
 Word = Allowed | NeedsApproval | Refused
 
@@ -100,12 +103,31 @@ async def _choose(
     for remedy in ladder.rungs:
         case = case_of(state, deps, remedy, diagnosis, latest)
         word = guard.judge(case, await _standing(state, deps, remedy))
+        if isinstance(word, Allowed) and (asks := await _wanted_down(deps, remedy, case)):
+            return remedy, asks
         if not isinstance(word, Refused):
             return remedy, word
         refusal = word
         if word.rule not in ("cooldown", "protected", "blast"):
             return remedy, word
     return None, refusal
+
+
+async def _wanted_down(deps: Deps, remedy: Remedy, case: guard.Case) -> NeedsApproval | None:
+    """What is to be started below the patient may be down because somebody wanted it so."""
+    for effect in remedy.effects:
+        facts, key = case.by_key.get(effect.target.key), effect.target.key
+        if effect.verb != "start" or key == remedy.target.key:
+            continue
+        if not isinstance(facts, ContainerFacts):
+            continue
+        since = case.now - EVENT_WINDOW
+        ours = [entry.intent.at for entry in await deps.ledger.ours(key, since=since)]
+        stop = explain(facts, await deps.ledger.stop_story(key), ours=ours, cut=[])
+        if stop.by in ("person", "unexplained"):
+            reason = f"somebody may have wanted {facts.target.name} down: {stop.detail}"
+            return NeedsApproval(rule="human", reason=reason)
+    return None
 
 
 async def _standing(state: IncidentState, deps: Deps, remedy: Remedy) -> Standing:
