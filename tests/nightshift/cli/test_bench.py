@@ -1,12 +1,14 @@
 import json
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from lab import model_bench, reflex, stack
+from lab import model_bench, reflex, stack, storm_bench
 from lab.model_bench import ModelReport, Row
 from lab.reflex import ReflexReport, report
+from lab.storm_bench import StormReport
 from nightshift.cli.bench import bench
 
 app = typer.Typer()
@@ -54,3 +56,22 @@ def test_the_model_bench_prints_what_an_incident_costs(monkeypatch: pytest.Monke
 
     assert (found["calls"], found["prompt_tokens"], found["dollars_per_100"]) == (1, 800, 0.015)
     assert "at most 1 calls and 800 prompt tokens an incident; $0.0150" in table
+
+
+def test_a_storm_that_breaks_a_bound_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not kept is named, and the exit code says so."""
+    known = {
+        "alerts": 10, "seconds": 1, "accepted": 1, "refused_503": 0, "failed": 0, "lost": 2,
+        "incidents": 9, "folded": 3, "investigations": 6, "roots": 6, "actions": 3,
+        "messages": 8, "digests": 1, "rss_mb_max": 180, "health_ms": {"p50": 5, "p99": 50},
+        "cpu_s": 9, "drained_s": 12, "broken": ["an accepted alert was lost"],
+    }  # fmt: skip
+
+    async def measured(*_: Any) -> StormReport:
+        return StormReport.model_validate(known)
+
+    monkeypatch.setattr(storm_bench, "measure", measured)
+    told = CliRunner().invoke(app, ["storm", "--alerts", "10"])
+
+    assert told.exit_code == 1
+    assert "broken: an accepted alert was lost" in told.stdout
