@@ -34,6 +34,8 @@ from lab.world import World
 Say = Callable[[str], None]
 HEALTH_EVERY_S, READY_S, POST_S = 0.05, 60.0, 30.0
 RSS_LIMIT_MB, HEALTH_LIMIT_MS, MESSAGES_LIMIT = 300.0, 250.0, 40
+STILL, LAST_EDITS = 24, 120
+"""Half-seconds without a change that count as the end of it, and how many are waited at most."""
 DIGEST = "at once"
 ENDS = ("done", "waiting")
 
@@ -48,7 +50,8 @@ class Spread(BaseModel):
 class StormReport(BaseModel):
     """What came of it. `lost` counts accepted alerts without an incident that ended or waits.
 
-    `investigations` are incidents that were diagnosed; `roots` is how many there were to be.
+    `investigations` are alerts that were diagnosed (one that comes again after its end is looked
+    into again, as promised, and counts once); `roots` is how many there were to be.
     `broken` names the bounds that were not kept.
     """
 
@@ -271,12 +274,14 @@ def _left(database: Path) -> int:
 
 
 async def _told(telegram: Telegram) -> None:
-    """Let the last edits go out: messages stand still for some seconds."""
+    """Let the last edits go out: the chat stands still for some seconds, or never does."""
     still, last = 0, ""
-    while still < 10:  # half-seconds
+    for _ in range(LAST_EDITS):
         await asyncio.sleep(0.5)
         shown = "".join(one.text for one in telegram.chat)
         still, last = (still + 1, last) if shown == last else (0, shown)
+        if still == STILL:
+            return
 
 
 def _ask(database: Path, query: str, *values: object) -> list[Any]:
@@ -295,7 +300,8 @@ def _counted(database: Path) -> dict[str, int]:
         "ended": f"SELECT count(*) FROM incidents WHERE status IN ({marks})",  # noqa: S608  # constants
         "folded": "SELECT count(*) FROM incidents WHERE outcome = 'folded' OR parent IS NOT NULL",
         "episodes": "SELECT count(DISTINCT episode) FROM inbox WHERE incident <> ''",
-        "investigations": "SELECT count(DISTINCT incident) FROM events WHERE kind = 'diagnosis'",
+        "investigations": "SELECT count(DISTINCT i.episode) FROM events e "
+        "JOIN incidents i ON i.id = e.incident WHERE e.kind = 'diagnosis'",
     }
     return {name: int(_ask(database, query)[0][0]) for name, query in queries.items()}
 

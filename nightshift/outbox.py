@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 50
 CROWD: Final = 500
 """Drafts looked at together where many of them may become one message."""
+DIGEST_EVERY_S: Final = 10.0
+"""Between two quiet edits of a digest: thousands of incidents are counted for each."""
 FIRST_BACKOFF_S: Final = 2.0
 LONGEST_BACKOFF_S: Final = 300.0
 REFUSED_S: Final = 3600.0
@@ -49,7 +51,7 @@ async def run_outbox(
     """
     courier = Courier(outbox, reading, ledger, notifier, clock, min_interval_s=min_interval_s)
     if digests is not None:
-        between = timedelta(seconds=min_interval_s)
+        between = timedelta(seconds=max(min_interval_s, DIGEST_EVERY_S))
         courier.crowd = Crowd(digests, notifier, clock, after=digest_after, between=between)
     wakeup = wakeup or asyncio.Event()
     while True:
