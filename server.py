@@ -15,6 +15,7 @@ from nightshift.web import health, incidents, intake, sse
 from nightshift.web.auth import Guard, credentials_of, secured
 from nightshift.web.errors import HANDLERS
 from nightshift.web.serving import Lifespan, Serving
+from nightshift.web.shedding import Gate
 
 Opening = Callable[[], AbstractAsyncContextManager[Serving]]
 
@@ -32,6 +33,7 @@ def routes() -> list[BaseRoute]:
         Route("/incidents/{id}/events", sse.events),
         Route("/incidents/{id}/approve", incidents.approve, methods=["POST"]),
         Route("/incidents/{id}/deny", incidents.deny, methods=["POST"]),
+        Route("/targets/{name:path}/unlatch", incidents.unlatch, methods=["POST"]),
         Route("/trigger-health-check", health.check, methods=["POST"]),
     ]
 
@@ -63,6 +65,7 @@ def create_app(service_factory: Opening | None = None) -> Starlette:
             yield {
                 "service": service,
                 "meters": Meters(),
+                "gate": Gate(service.settings.nightshift_waiting_deliveries),
                 "credentials": credentials_of(service.settings),
             }
 

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.limits import Limits
-from domain.ports import Clock, Containers, Guests, Ledger, Memory, Metrics, Rulebook
+from domain.ports import (
+    Clock,
+    Containers,
+    Guests,
+    Ledger,
+    Memory,
+    Metrics,
+    Rulebook,
+    Surveys,
+)
 from domain.reasoning import Reasoner
 from domain.silence import Silences
 from domain.tooling import EvidenceTool
@@ -25,3 +34,5 @@ class Deps:
     silences: Silences | None = None
     reasoner: Reasoner | None = None
     tools: Sequence[EvidenceTool] = ()
+    surveys: Surveys | None = None
+    """Shared looks at everything; without them each look is its own."""

@@ -35,6 +35,8 @@ EventKind = Literal[
     "resolved_upstream",
     "outcome",
     "learned",
+    "latched",
+    "reminded",
     "error",
 ]
 

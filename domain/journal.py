@@ -80,12 +80,27 @@ class PastAttempt(Record):
     verdict: Literal["healed", "not_healed", "unknown", "pending", "came_back"]
 
 
+class Latch(Record):
+    """A target that came back too often: nothing is done to it until a person or quiet says so.
+
+    `incident` told people of it; `cycles` counts how often it was found broken since.
+    """
+
+    target_key: str
+    incident: str
+    reason: str
+    since: datetime
+    seen_at: datetime
+    cycles: int = 0
+
+
 class Standing(Record):
     """All that policy must know of the past and present, read in one transaction.
 
     `recent` covers the cool-down window, `actions_last_hour` all targets, `acting` the targets
     that have an intent without an outcome now. `cleared_at` is when Alertmanager said
     resolved, if it did since the incident opened. `holds_claim` is true for the current fence only.
+    `latched` says why nothing more is done to one of the targets; empty where nothing is latched.
     """
 
     paused: str = ""
@@ -95,3 +110,4 @@ class Standing(Record):
     actions_last_hour: int = 0
     acting: list[str] = Field(default_factory=list)
     approved_digest: str = ""
+    latched: str = ""

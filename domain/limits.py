@@ -41,6 +41,11 @@ class Limits(Record):
     cooldown_s: float = 600.0
     cooldown_failures: int = 2
     """Failed tries of one remedy on one target within the cool-down before it is refused."""
+    latch_after: int = 3
+    """Actions on one target that did not hold before nothing more is done to it."""
+    latch_quiet_s: float = 6 * 3600.0
+    """How far back those are counted, and how long a latched target must be quiet to be free."""
+    latch_remind_s: float = 4 * 3600.0
     blast_count: int = 3
     blast_share: float = 0.5
     memory_cap: int = 4 * 1024**3

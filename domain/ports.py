@@ -17,7 +17,7 @@ from domain.evidence import Evidence
 from domain.facts import ContainerEvent, ContainerFacts, ContainerStats, Inventory, LogTail
 from domain.guests import GuestFacts, GuestInventory
 from domain.incident import Attempt, Episode, Event, Incident, Outcome, PastIncident
-from domain.journal import Claimed, EffectResult, Entry, HeldBy, Intent, Standing
+from domain.journal import Claimed, EffectResult, Entry, HeldBy, Intent, Latch, Standing
 from domain.plain import Plain, Record
 from domain.remedy import Effect
 from domain.target import Target
@@ -150,6 +150,22 @@ class Guests(Protocol):
         """
 
 
+class Survey(Record):
+    """All containers, guests and nodes that could be seen; looking began at `at`."""
+
+    docker: Inventory
+    cluster: GuestInventory
+    at: datetime
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """One look at everything, shared by all who may rest on it."""
+
+    async def since(self, moment: datetime) -> Survey:
+        """A survey that began then or later, or a new one. Raises what the runtimes raise."""
+
+
 @runtime_checkable
 class Rulebook(Protocol):
     """Runbooks."""
@@ -206,10 +222,26 @@ class Ledger(Protocol):
         """The incident that holds this target now."""
 
     async def told(self, key: str) -> Incident | None:
-        """The newest incident on this target that ended with people (escalated, denied …)."""
+        """The newest incident on this target that ended with people (escalated, denied …).
+
+        None where that end may not stand for the next alert: it was refused for want of evidence,
+        by the kill switch, or for the moment.
+        """
+
+    async def stand_for(self, incident: str, key: str) -> None:
+        """This incident, which has no target, is about what this key names: a silent host."""
 
     async def fold(self, incident: str, parent: str) -> None:
         """Make it wait for its parent's end; its own claims are released."""
+
+    async def latch(self, incident: str, key: str, reason: str) -> None:
+        """Do nothing more to this target; again by the same incident is no change."""
+
+    async def latched(self, key: str) -> Latch | None:
+        """Whether nothing more is done to this target, and which incident told people of it."""
+
+    async def latched_again(self, key: str, *, remind_s: float) -> None:
+        """Note that a latched target was found broken; people are reminded after that time."""
 
     async def reserve(
         self, intents: Sequence[Intent], decide: Decide

@@ -71,6 +71,57 @@ class Draft(Record):
     tries: int
 
 
+class Digest(Record):
+    """One message of a channel that stands for many incidents.
+
+    `version` counts its changes; `loud` asks for a sound now; `external_id` is the channel's
+    message, once sent.
+    """
+
+    id: str
+    channel: str
+    opened_at: datetime
+    version: int
+    loud: bool
+    external_id: str | None
+
+
+class Gathered(Record):
+    """What a digest has to say: its incidents by outcome or status, those that ask or need you.
+
+    `asking` and `needing` hold at most `limit` of each; `belonging` counts the alerts that folded
+    into any of them.
+    """
+
+    counts: dict[str, int]
+    asking: list[Incident]
+    needing: list[Incident]
+    belonging: int
+
+
+@runtime_checkable
+class Digests(Protocol):
+    """Durable messages that stand for many incidents each."""
+
+    async def gather(self, drafts: Sequence[Draft]) -> None:
+        """Let the channel's digest tell of these: they count as delivered, the digest as behind."""
+
+    async def gathering(self, channel: str) -> bool:
+        """Whether this channel has a digest that still grows."""
+
+    async def digests(self, channel: str) -> list[Digest]:
+        """Digests that are behind, or should ring now."""
+
+    async def gathered(self, digest: Digest, *, limit: int) -> Gathered:
+        """What it has to say now."""
+
+    async def digest_out(self, digest: Digest, *, external_id: str) -> None:
+        """This version of it is out."""
+
+    async def hold_back(self, digest: Digest, *, until: datetime) -> None:
+        """Not now."""
+
+
 @runtime_checkable
 class Outbox(Protocol):
     """Durable messages: one per incident and channel, rendered from the incident's events."""
@@ -117,6 +168,8 @@ class Stats(Record):
     outbox_behind: int
     queue_depth: int
     paused: str
+    latched: dict[str, str] = Field(default_factory=dict)
+    """By target key, the incident that told people that it is latched."""
     model: Spending = Field(default_factory=Spending)
     audit: Sealed = Field(default_factory=Sealed)
 

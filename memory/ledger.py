@@ -19,12 +19,15 @@ from memory.bounded import bounded
 from memory.claims import release
 from memory.database import insert_into
 from memory.jobs import add_jobs
+from memory.outbox import hush
 from memory.part import Part
 from memory.rows import incident_of
 from memory.tables import attempts, episodes, incidents
-from memory.timeline import status_of, tell, told_outcome
+from memory.timeline import last_of, status_of, tell, told_outcome
 
 TOLD = ("escalated", "denied", "observed")
+FOR_NOW = ("paused", "evidence", "claim", "changed", "at_once", "cleared", "mode")
+"""Refusals that say nothing of the next alert: it may be another voice, or come at another time."""
 PAST_LIMIT = 50
 """Episodes of one pattern that `past` returns: the newest decide."""
 
@@ -41,8 +44,15 @@ class Incidents(Part):
         return await self.database.read(self._incident, incident)
 
     async def told(self, key: str) -> Incident | None:
-        """The newest incident on this target that ended with people (escalated, denied …)."""
+        """The newest incident on this target that ended with people (escalated, denied …).
+
+        None where its last refusal was one `FOR_NOW`.
+        """
         return await self.database.read(self._told, key)
+
+    async def stand_for(self, incident: str, key: str) -> None:
+        """This incident, which has no target, is about what this key names. Raises NotFound."""
+        await self.database.write_quietly(self._update, incident, {"target_key": key})
 
     async def record(self, incident: str, event: Event) -> None:
         """Add one event to the timeline; live views and the outbox read it.
@@ -120,7 +130,9 @@ class Incidents(Part):
         )
         newest = wanted.order_by(incidents.c.closed_at.desc()).limit(1)
         row = connection.execute(newest).mappings().first()
-        return incident_of(row) if row else None
+        if row is None or _for_now(connection, row["id"]):
+            return None
+        return incident_of(row)
 
     def _record(self, connection: Connection, incident: str, event: Event) -> None:
         status_of(connection, self, incident)
@@ -225,6 +237,8 @@ class Incidents(Part):
         if episode is not None:
             self._learn(connection, incident, episode)
         self._wake_children(connection, incident, now)
+        if outcome == "folded":
+            hush(connection, incident)
         event = Event(kind="outcome", at=now, text=reason, data={"outcome": outcome})
         if not told_outcome(connection, incident, event):
             tell(connection, self, [(incident, event)], now=now)
@@ -248,3 +262,8 @@ class Incidents(Part):
             .order_by(incidents.c.opened_at, incidents.c.id)
         )
         add_jobs(connection, self, list(children), why="parent_done", at=now)
+
+
+def _for_now(connection: Connection, incident: str) -> bool:
+    last = last_of(connection, incident, "policy")
+    return last is not None and last.data.get("kind") == "refused" and last.data["rule"] in FOR_NOW

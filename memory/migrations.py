@@ -22,6 +22,18 @@ MODEL_CALLS = (
     "CREATE INDEX model_calls_of_incident ON model_calls (incident)",
 )
 
+STORMS = (
+    "CREATE TABLE latches (tenant TEXT NOT NULL, target_key TEXT NOT NULL, "
+    "incident TEXT NOT NULL REFERENCES incidents (id), reason TEXT NOT NULL, "
+    "at BIGINT NOT NULL, seen_at BIGINT NOT NULL, told_at BIGINT NOT NULL, "
+    "cycles INTEGER NOT NULL, lifted_at BIGINT, PRIMARY KEY (tenant, target_key))",
+    "CREATE TABLE digests (id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, "
+    "channel TEXT NOT NULL, opened_at BIGINT NOT NULL, grown_at BIGINT NOT NULL, "
+    "rang_at BIGINT, version INTEGER NOT NULL, delivered INTEGER NOT NULL, "
+    "loud_at BIGINT, external_id TEXT, not_before BIGINT)",
+    "CREATE INDEX digests_of_channel ON digests (tenant, channel, grown_at)",
+)
+
 
 def _model_calls(connection: Connection) -> None:
     """What the model costs is on record."""
@@ -41,7 +53,13 @@ def _calls(connection: Connection) -> None:
     _append_only(connection, "calls")
 
 
-STEPS: list[Step] = [_model_calls, _calls]
+def _storms(connection: Connection) -> None:
+    """Targets that are latched, and messages that stand for many incidents."""
+    for statement in STORMS:
+        connection.exec_driver_sql(statement)
+
+
+STEPS: list[Step] = [_model_calls, _calls, _storms]
 """`STEPS[n]` leads from version n + 1 to n + 2; a new database starts at the newest version."""
 APPEND_ONLY = ("journal", "intents", "calls", "results")
 

@@ -146,3 +146,12 @@ def _soon_after(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
         )
         .correlate(incidents),
     )
+
+
+def hush(connection: Connection, incident: str) -> None:
+    """It has no message and will have none: whoever looks for drafts need not pass it again."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.incident == incident, outbox.c.external_id.is_(None))
+        .values(delivered=outbox.c.version)
+    )

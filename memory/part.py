@@ -13,7 +13,8 @@ from memory.kept import Kept
 class Part:
     """A view of one database: whose rows, by which clock.
 
-    `channels` get a message of every incident; `window` is how far back a standing looks.
+    `channels` get a message of every incident; `window` is how far back a standing looks, and
+    how long a latched target must be quiet to be free.
     """
 
     database: Database

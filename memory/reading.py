@@ -20,6 +20,7 @@ from domain.store import Stats, TimelineEvent
 from memory import journal
 from memory.budget import spending
 from memory.columns import MICROSECOND
+from memory.latches import standing_latches
 from memory.outbox import behind
 from memory.part import Part
 from memory.rows import event_of, incident_of
@@ -116,6 +117,7 @@ class Views(Part):
             outbox_behind=self._behind(connection),
             queue_depth=self._due(connection),
             paused=self._paused(connection),
+            latched={row.target_key: row.incident for row in standing_latches(connection, self)},
             model=spending(connection, self),
             audit=journal.sealed(connection),
         )

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from domain.journal import PastAttempt, Standing
 from memory.columns import MICROSECOND
+from memory.latches import lifted_at, standing_latch
 from memory.part import Part
 from memory.tables import approvals, attempts, claims, incidents, intents, pauses, results
 
@@ -50,11 +51,23 @@ def read_standing(connection: Connection, part: Part, question: Question) -> Sta
         paused=paused or "",
         cleared_at=cleared,
         holds_claim=_holds(connection, part, question),
-        recent=_recent(connection, part, question, since=now - part.window),
+        recent=_recent(connection, part, question, since=_forgiven(connection, part, question)),
         actions_last_hour=_actions(connection, part, question, since=now - HOUR),
         acting=_acting(connection, part, question),
         approved_digest=_approved(connection, question.incident),
+        latched=_latched(connection, part, question),
     )
+
+
+def _forgiven(connection: Connection, part: Part, question: Question) -> datetime:
+    """From when on attempts count: the window's beginning, or when a person said "again"."""
+    begin = part.clock.now() - part.window
+    return max(begin, lifted_at(connection, part, question.keys) or begin)
+
+
+def _latched(connection: Connection, part: Part, question: Question) -> str:
+    row = standing_latch(connection, part, question.keys)
+    return "" if row is None else f"{row.target_key} is latched: {row.reason}"
 
 
 def _holds(connection: Connection, part: Part, question: Question) -> bool:

@@ -15,8 +15,10 @@ from memory.budget import Budget
 from memory.claims import Claims
 from memory.database import insert_into
 from memory.desired import Desired
+from memory.digests import Gathering
 from memory.inbox import Arrivals
 from memory.journal import Journal
+from memory.latches import Latches
 from memory.ledger import Incidents
 from memory.opening import open_database
 from memory.outbox import Drafts
@@ -40,8 +42,10 @@ class Store(
     Desired,
     Budget,
     Retention,
+    Latches,
+    Gathering,
 ):
-    """The ports Ledger, Inbox, Outbox, Reading, DesiredState and Purse over one database."""
+    """Ledger, Inbox, Outbox, Digests, Reading, DesiredState and Purse over one database."""
 
     @property
     def change_count(self) -> int:
@@ -92,7 +96,8 @@ async def open_store(
 
     The service is the `owner`: it creates the file, brings it up to date and works its jobs; a
     second owner is refused. Others (the command line) read and write beside it. `channels` get
-    the messages; `window_s` is how far back a standing looks. Raises BadConfiguration.
+    the messages; `window_s` is how far back a standing looks, and
+    how long a latched target must be quiet. Raises BadConfiguration.
     """
     database = await asyncio.to_thread(open_database, place, clock=clock, owner=owner)
     try:

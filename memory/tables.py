@@ -250,6 +250,37 @@ pauses = Table(
     Column("at", Instant, nullable=False),
 )
 
+latches = Table(
+    "latches",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("target_key", Words, primary_key=True),
+    _incident(),
+    Column("reason", Words, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("told_at", Instant, nullable=False),
+    Column("cycles", Integer, nullable=False),
+    Column("lifted_at", Instant),
+)
+
+digests = Table(
+    "digests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _tenant(),
+    Column("channel", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("grown_at", Instant, nullable=False),
+    Column("rang_at", Instant),
+    Column("version", Integer, nullable=False),
+    Column("delivered", Integer, nullable=False),
+    Column("loud_at", Instant),
+    Column("external_id", Words),
+    Column("not_before", Instant),
+    Index("digests_of_channel", "tenant", "channel", "grown_at"),
+)
+
 episodes = Table(
     "episodes",
     metadata,

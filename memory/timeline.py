@@ -15,8 +15,18 @@ from memory.rows import event_of
 from memory.tables import events, incidents, outbox
 
 ALWAYS_NEWS = frozenset(
-    {"received", "diagnosis", "approval_requested", "effect", "verdict", "outcome"}
+    {
+        "received",
+        "diagnosis",
+        "approval_requested",
+        "effect",
+        "verdict",
+        "outcome",
+        "latched",
+        "reminded",
+    }
 )
+RINGS = frozenset({"approval_requested", "reminded"})
 LOUD_OUTCOMES = frozenset({"escalated", "failed"})
 TEXT_LIMIT = 4000
 """Characters kept of an event's text: a message shows less."""
@@ -40,7 +50,7 @@ def news(incident: str, event: Event) -> News | None:
         shown = event.data.get("kind") in ("refused", "needs_approval")
     else:
         shown = event.kind in ALWAYS_NEWS
-    loud = event.kind == "approval_requested" or (
+    loud = event.kind in RINGS or (
         event.kind == "outcome" and event.data.get("outcome") in LOUD_OUTCOMES
     )
     return News(incident, loud) if shown else None

@@ -96,6 +96,7 @@ class _FromLedger(Collector):
         yield _gauge("audit_lines", "Lines of the audit trail.", {"": stats.audit.lines})
         head = {stats.audit.head: 1.0} if stats.audit.head else {}
         yield _gauge("audit_head_info", "The hash that seals the audit trail.", head, "head")
+        yield _gauge("latched", "Targets that are latched.", {"": len(stats.latched)})
         yield _gauge("paused", "1 while the kill switch is on.", {"": int(bool(stats.paused))})
 
 

@@ -14,12 +14,17 @@ import structlog
 from domain.errors import NightshiftError, Permanent, Transient
 from domain.notice import Notifier
 from domain.ports import Clock, Ledger
-from domain.store import Draft, Outbox, Reading
+from domain.store import Digest, Digests, Draft, Outbox, Reading
+from nightshift.crowd import Crowd
 from nightshift.render import render
 
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 50
+CROWD: Final = 500
+"""Drafts looked at together where many of them may become one message."""
+DIGEST_EVERY_S: Final = 10.0
+"""Between two quiet edits of a digest: thousands of incidents are counted for each."""
 FIRST_BACKOFF_S: Final = 2.0
 LONGEST_BACKOFF_S: Final = 300.0
 REFUSED_S: Final = 3600.0
@@ -37,20 +42,28 @@ async def run_outbox(
     *,
     min_interval_s: float = 3.0,
     poll_s: float = 1.0,
+    digests: Digests | None = None,
+    digest_after: int = 10,
     wakeup: asyncio.Event | None = None,
 ) -> None:
     """Deliver this channel's drafts for ever; cancel it to stop.
 
     `min_interval_s` lies between two edits of one message, loud ones apart. `wakeup`, set by
-    whoever wrote an event, spares it the wait of `poll_s`.
+    whoever wrote an event, spares it the wait of `poll_s`. With `digests`, what comes after
+    `digest_after` first messages within a minute goes out as one.
     """
     courier = Courier(outbox, reading, ledger, notifier, clock, min_interval_s=min_interval_s)
+    if digests is not None:
+        between = timedelta(seconds=max(min_interval_s, DIGEST_EVERY_S))
+        courier.crowd = Crowd(digests, notifier, clock, after=digest_after, between=between)
     wakeup = wakeup or asyncio.Event()
     while True:
         wakeup.clear()
         pause = await courier.round()
         if courier.resting:
             await clock.sleep(pause)
+        elif courier.crowd is not None and courier.crowd.busy:
+            await clock.sleep(poll_s)  # in a storm every change would wake it: once is enough
         else:
             await _either(clock, wakeup, min(pause, poll_s))
 
@@ -79,6 +92,7 @@ class Courier:
         self._rests_until: datetime | None = None
         self._rest = timedelta(0)
         self._failures = 0
+        self.crowd: Crowd | None = None
 
     @property
     def resting(self) -> bool:
@@ -93,7 +107,9 @@ class Courier:
         if self.resting:
             return self._seconds_until(self._rests_until)
         try:
-            drafts = await self._outbox.drafts(self._notifier.name, limit=BATCH)
+            limit = BATCH if self.crowd is None else CROWD
+            drafts = await self._outbox.drafts(self._notifier.name, limit=limit)
+            drafts = drafts if self.crowd is None else await self.crowd.alone(drafts)
         except NightshiftError as error:
             log.warning("outbox_unreadable", channel=self._notifier.name, error=str(error))
             return FIRST_BACKOFF_S
@@ -101,10 +117,38 @@ class Courier:
         for draft in drafts:
             if draft not in early and not self.resting:
                 await self._deliver(draft)
+        if self.crowd is not None and not self.resting:
+            await self._deliver_digests(self.crowd)
         if self.resting:
             return self._seconds_until(self._rests_until)
         due = (self._last[draft.incident] + self._between for draft in early)
         return min((self._seconds_until(at) for at in due), default=float("inf"))
+
+    async def _deliver_digests(self, crowd: Crowd) -> None:
+        """What speaks for many; whatever goes wrong is tried again later."""
+        try:
+            for digest in await crowd.due():
+                await self._deliver_digest(crowd, digest)
+        except NightshiftError as error:
+            log.warning("digest_not_kept", channel=self._notifier.name, error=str(error))
+
+    async def _deliver_digest(self, crowd: Crowd, digest: Digest) -> None:
+        try:
+            await crowd.deliver(digest)
+        except Transient as error:
+            pause = self._pause(error)
+            await crowd.hold_back(digest, seconds=pause)
+        except Permanent as error:
+            log.warning("digest_refused", channel=self._notifier.name, error=str(error))
+            await crowd.hold_back(digest, seconds=REFUSED_S)
+
+    def _pause(self, error: Transient) -> float:
+        """Let the whole channel rest; for how many seconds."""
+        pause = error.retry_after or backoff(self._failures)
+        self._failures += 1
+        self._rest = timedelta(seconds=pause)
+        self._rests_until = self._clock.now() + self._rest
+        return pause
 
     def _too_early(self, draft: Draft) -> bool:
         """An edit so soon after the last that the next event may as well go with it."""
@@ -134,6 +178,8 @@ class Courier:
                 return await self._postpone(draft, error, REFUSED_S)
         self._failures = 0
         self._last[draft.incident] = self._clock.now()
+        if draft.incident not in self._unrecorded and self.crowd is not None:
+            self.crowd.sent(draft)
         self._unrecorded[draft.incident] = sent
         return await self._record(sent)
 
@@ -157,13 +203,11 @@ class Courier:
 
         Only what failed for very long while nothing was asked for is passed by.
         """
-        pause = error.retry_after or backoff(self._failures)
-        self._failures += 1
         if error.retry_after is None and draft.tries >= ALONE:
-            await self._postpone(draft, error, pause)
+            self._failures += 1
+            await self._postpone(draft, error, backoff(self._failures - 1))
             return
-        self._rest = timedelta(seconds=pause)
-        self._rests_until = self._clock.now() + self._rest
+        self._pause(error)
         await self._postpone(draft, error, 0.0)
 
     async def _postpone(self, draft: Draft, error: NightshiftError, seconds: float) -> None:

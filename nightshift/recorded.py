@@ -16,7 +16,7 @@ from domain.evidence import Evidence
 from domain.facts import ContainerEvent, ContainerFacts, ContainerStats, Inventory, LogTail
 from domain.guests import GuestFacts, GuestInventory
 from domain.incident import Episode, Event, Incident, Outcome, PastIncident
-from domain.journal import Claimed, EffectResult, Entry, Intent, Standing
+from domain.journal import Claimed, EffectResult, Entry, Intent, Latch, Standing
 from domain.limits import Limits
 from domain.plain import Plain
 from domain.ports import Answer, Decide, Expression, Performed, Probe, Rulebook
@@ -215,7 +215,19 @@ class RecordedLedger:
     async def told(self, key: str) -> Incident | None:
         return None
 
+    async def stand_for(self, incident: str, key: str) -> None:
+        return None
+
     async def fold(self, incident: str, parent: str) -> None:
+        return None
+
+    async def latch(self, incident: str, key: str, reason: str) -> None:
+        return None
+
+    async def latched(self, key: str) -> Latch | None:
+        return None
+
+    async def latched_again(self, key: str, *, remind_s: float) -> None:
         return None
 
     async def reserve(self, intents: Sequence[Intent], decide: Decide) -> Refused:

@@ -83,7 +83,7 @@ class Note:
 
 def is_loud(event: Event) -> bool:
     """Whether this event should wake somebody: a question, or an end that needs a person."""
-    if event.kind == "approval_requested":
+    if event.kind in {"approval_requested", "reminded"}:
         return True
     return event.kind == "outcome" and event.data.get("outcome") in {"escalated", "failed"}
 
@@ -93,8 +93,8 @@ def render(incident: Incident, timeline: Sequence[TimelineEvent], *, loud: bool 
     said = note(incident, timeline)
     return Message(
         incident=incident.id,
-        html=_template("message.html.j2").render(note=said).strip(),
-        text=_template("message.txt.j2").render(note=said).strip(),
+        html=template("message.html.j2").render(note=said).strip(),
+        text=template("message.txt.j2").render(note=said).strip(),
         loud=loud,
     )
 
@@ -147,7 +147,8 @@ def _environment(markup: bool) -> Environment:
     )
 
 
-def _template(name: str) -> Template:
+def template(name: str) -> Template:
+    """One of the files in nightshift/messages/; escaped where its name says html."""
     return _environment("html" in name).get_template(name)
 
 

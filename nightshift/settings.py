@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     nightshift_check_every_s: Span = 300.0
     nightshift_keep_checkpoints_days: float = Field(default=14.0, ge=0, le=3650)
     """Of finished incidents, for replay and Studio; 0: for ever."""
+    nightshift_waiting_deliveries: int = Field(default=64, ge=1)
+    """Deliveries that may wait to be written down before the next is answered 503."""
+    nightshift_digest_after: int = Field(default=10, ge=1)
+    """First messages within a minute after which the next go out together, as one."""
     nightshift_log_level: str = "INFO"
     nightshift_log_json: bool = False
 
@@ -80,6 +84,9 @@ class Settings(BaseSettings):
     nightshift_max_actions_per_target_hour: int = Field(default=3, ge=0)
     nightshift_max_actions_at_once: int = Field(default=2, ge=1)
     nightshift_cooldown_s: Span = 600.0
+    nightshift_latch_after: int = Field(default=3, ge=1)
+    nightshift_latch_quiet_s: Positive = 6 * 3600.0
+    nightshift_latch_remind_s: Positive = 4 * 3600.0
     nightshift_approval_ttl_s: Positive = 4 * 3600.0
     nightshift_verify_for_s: Positive = 30.0
     nightshift_verify_guest_for_s: Positive = 120.0
@@ -196,6 +203,9 @@ class Settings(BaseSettings):
             max_actions_per_target_hour=self.nightshift_max_actions_per_target_hour,
             max_actions_at_once=self.nightshift_max_actions_at_once,
             cooldown_s=self.nightshift_cooldown_s,
+            latch_after=self.nightshift_latch_after,
+            latch_quiet_s=self.nightshift_latch_quiet_s,
+            latch_remind_s=self.nightshift_latch_remind_s,
             approval_ttl_s=self.nightshift_approval_ttl_s,
             verify_for_s=self.nightshift_verify_for_s,
             verify_guest_for_s=self.nightshift_verify_guest_for_s,

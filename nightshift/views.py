@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 from domain.errors import Conflict
 from domain.evidence import Evidence
 from domain.incident import Incident
+from domain.journal import Latch
 from domain.plain import JsonValue, Plain
 from domain.store import Inbox, Reading, TimelineEvent
 
@@ -19,6 +20,19 @@ class Books(Inbox, Reading, Protocol):
 
     async def evidence(self, incident: str, ids: Sequence[str]) -> list[Evidence]:
         """The observations with these ids, in that order."""
+
+    async def unlatch(self, name: str, *, by: str, reason: str = "") -> Latch:
+        """Set a target free. Raises NotFound, Conflict."""
+
+
+async def unlatched(books: Books, name: str, *, by: str, reason: str = "") -> list[str]:
+    """Set a target free, and open its alert once more: the incidents that look at it now.
+
+    Raises NotFound (it is not latched), Conflict (the name is that of several).
+    """
+    latch = await books.unlatch(name, by=by, reason=reason)
+    told = await books.incident(latch.incident)
+    return await books.accept([told.alert])
 
 
 def brief(incident: Incident) -> Plain:

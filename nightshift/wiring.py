@@ -7,6 +7,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,8 +34,10 @@ from nightshift.retention import keep_checkpoints
 from nightshift.runs import Runs
 from nightshift.service import Service
 from nightshift.settings import Settings
+from nightshift.sharing import SharedSurveys
 from nightshift.watch import Watch
 from nightshift.wiring_memory import open_memory
+from nodes.reach import look_around
 from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
 from tools.alertmanager import AlertmanagerSilences
@@ -65,7 +69,13 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         notifiers = [HeardNotifier(one, clock) for one in await _notifiers(settings, stack)]
         channels = tuple(notifier.name for notifier in notifiers)
         store = await stack.enter_async_context(
-            open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
+            open_store(
+                data,
+                tenant=settings.nightshift_tenant,
+                clock=clock,
+                channels=channels,
+                window_s=max(3600.0, settings.nightshift_latch_quiet_s),
+            )
         )
         saver = await stack.enter_async_context(open_checkpoints(data / CHECKPOINTS))
         deps = await _deps(settings, stack, store, clock)
@@ -80,7 +90,7 @@ async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterato
         )
         if work:
             await store.recover()
-            background = _background(store, deps, notifiers, clock)
+            background = _background(store, deps, notifiers, settings)
             keeper = Keeper(store, data, notifiers, clock)
             background["audit"] = keeper.run()
             if days := settings.nightshift_keep_checkpoints_days:
@@ -115,7 +125,7 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
             own_id=own_id,
         )
     )
-    return Deps(
+    deps = Deps(
         clock=clock,
         containers=containers,
         metrics=_metrics(settings, limits, stack),
@@ -128,6 +138,7 @@ async def _deps(settings: Settings, stack: AsyncExitStack, store: Store, clock: 
         reasoner=_heard(open_reasoner(settings, stack, store, clock), clock),
         tools=tools,
     )
+    return replace(deps, surveys=SharedSurveys(partial(look_around, deps), clock))
 
 
 def _heard(reasoner: ModelReasoner | None, clock: Clock) -> HeardReasoner | None:
@@ -254,13 +265,21 @@ async def _refill(memory: LearnedMemory, clock: Clock) -> None:
 
 
 def _background(
-    store: Store, deps: Deps, notifiers: Sequence[Notifier], clock: Clock
+    store: Store, deps: Deps, notifiers: Sequence[Notifier], settings: Settings
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
+    clock = deps.clock
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
     tasks: dict[str, Coroutine[Any, Any, None]] = {
         f"outbox-{notifier.name}": run_outbox(
-            store, store, store, notifier, clock, wakeup=wakeups[notifier.name]
+            store,
+            store,
+            store,
+            notifier,
+            clock,
+            digests=store,
+            digest_after=settings.nightshift_digest_after,
+            wakeup=wakeups[notifier.name],
         )
         for notifier in notifiers
     }

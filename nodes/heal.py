@@ -73,9 +73,9 @@ async def _reserve(
 ) -> Word:
     """Claim all that it touches, then policy's word and the intents in one transaction."""
     deps, incident = runtime.context, state["incident"]
-    claim = await deps.ledger.claim(incident, sorted({remedy.target.key, *remedy.touches}))
-    if isinstance(claim, HeldBy):
-        return Refused(rule="claim", reason=f"another incident is at work on {claim.target_key}")
+    taken = await _all_claimed(runtime, incident, sorted({remedy.target.key, *remedy.touches}))
+    if taken:
+        return taken
     try:
         intents = await _intents(incident, deps, remedy, number, state.get("fence", 0))
     except NightshiftError as error:
@@ -109,6 +109,19 @@ def _of_now(diagnosis: Diagnosis, latest: list[Evidence], fresh: list[Evidence])
     kinds = {item.kind for item in latest if item.id in diagnosis.evidence}
     cited = [item.id for item in fresh if item.kind in kinds]
     return diagnosis.model_copy(update={"evidence": cited})
+
+
+async def _all_claimed(runtime: Runtime[Deps], incident: str, keys: list[str]) -> Refused | None:
+    """Claim everything; who had to wait for another incident's end has to look again."""
+    deps, held = runtime.context, ""
+    for _ in range(TURNS):
+        claim = await deps.ledger.claim(incident, keys)
+        if not isinstance(claim, HeldBy):
+            reason = f"another incident was at work on {held} meanwhile"
+            return Refused(rule="changed", reason=reason) if held else None
+        held = claim.target_key
+        await rest(runtime, TURN_S)
+    return Refused(rule="claim", reason=f"another incident is at work on {held}")
 
 
 def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:

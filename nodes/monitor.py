@@ -1,6 +1,6 @@
 """monitor: what is broken, is it still, and who is at work on it?"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from langgraph.runtime import Runtime
 
@@ -10,48 +10,99 @@ from domain.evidence import Evidence, Source, situation
 from domain.incident import Incident
 from domain.journal import HeldBy
 from domain.plain import Plain
+from domain.ports import Survey
 from domain.state import IncidentState
 from domain.target import Found, NotLocated
 from nodes.case import tried
-from nodes.observe import observe, observe_alert
-from nodes.reach import survey
+from nodes.common_cause import (
+    PARENT_LOOK,
+    below,
+    facts_of,
+    in_hand,
+    latched,
+    silent_host,
+    told_of,
+    victims_of,
+    wait_for,
+)
+from nodes.observe import GLANCE, observe, observe_alert
+from nodes.reach import surveyed
 from nodes.story import tell
 from policy.degraded import silent_hosts, silent_sources
-from policy.ladder import Scene
-from policy.place import booting, place
+from policy.place import booting, named_and_silent, place
 from policy.triage import triage
 
-PARENT_LOOK = timedelta(minutes=15)
-"""A parent's end wakes its folded ones; this is the net below."""
 BOOT_LOOK = timedelta(seconds=15)
-SAME_OUTAGE = timedelta(minutes=10)
-"""How long before an alert began people may have been told of what it is a consequence of."""
+FRESH = timedelta(seconds=1)
+"""How old a shared sight of everything may be where it becomes evidence to act on."""
 
 
 async def monitor(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     """Find the target by code, gather evidence, and claim or fold.
 
-    Writes target, evidence and severity; an outcome where nothing is left to do; `wake_at`
-    and `parent` while another incident is at work on the same cause.
+    What is in somebody's hands already, or told, folds before anything is gathered. Writes
+    target, evidence and severity; an outcome where nothing is left to do; `wake_at` and `parent`
+    while another incident is at work on the same cause.
     """
     deps, incident = runtime.context, state["incident"]
     alert = Alert.parse(state["alert"])
-    if await _parent_at_work(state, deps):
+    row = await deps.ledger.incident(incident)
+    begun = await _begun(state, deps, row)
+    if begun is None:
         return {"wake_at": (deps.clock.now() + PARENT_LOOK).isoformat()}
-    inventory, cluster = await survey(deps)
-    found = place(alert, inventory, cluster, deps.limits)
+    seen = await surveyed(deps, since=begun)
+    found = place(alert, seen.docker, seen.cluster, deps.limits)
     round_ = state.get("round", 0) + 1
     if isinstance(found, NotLocated):
-        soon = "" if found.candidates else booting(inventory, cluster, deps.limits)
+        soon = "" if found.candidates else booting(seen.docker, seen.cluster, deps.limits)
         if soon:
             return await _later(state, deps, soon)
-        return await _nobody(state, deps, found, silent_hosts(inventory, cluster), round_)
+        return await _nobody(state, deps, found, seen, round_)
+    known = await _known(state, deps, found, seen)
+    return known or await _look(state, deps, alert, seen, round_)
+
+
+async def _begun(state: IncidentState, deps: Deps, row: Incident) -> datetime | None:
+    """The moment from which on a sight of the world counts; None while the parent is at work."""
+    parent = state.get("parent")
+    if not parent:
+        return deps.clock.now() if state.get("round") else row.opened_at
+    above = await deps.ledger.incident(parent)
+    return above.closed_at if above.status == "done" else None
+
+
+async def _known(
+    state: IncidentState, deps: Deps, found: Found, seen: Survey
+) -> IncidentState | None:
+    """Folded, where the cause is in hand, told or latched; None where it is for us to look."""
+    known = await in_hand(state, deps, found, seen.docker)
+    known = known or await told_of(state, deps, found, seen.docker)
+    patient = facts_of(found, seen.docker)
+    if known is None and patient is not None and not patient.well:
+        known = await latched(state, deps, found)
+    if known is not None:
+        await deps.ledger.update(state["incident"], target=found.target)
+    return known
+
+
+async def _look(
+    state: IncidentState, deps: Deps, alert: Alert, seen: Survey, round_: int
+) -> IncidentState:
+    """Gather evidence of a fresh sight of everything, and claim."""
+    incident, now = state["incident"], deps.clock.now()
+    if seen.at < now - FRESH:
+        if glance := await _glance(state, deps, alert, seen, round_):
+            return glance
+        seen = await surveyed(deps, since=now)
+    found = place(alert, seen.docker, seen.cluster, deps.limits)
+    if isinstance(found, NotLocated):
+        return await _nobody(state, deps, found, seen, round_)
     evidence = await observe(
         deps,
         alert=alert,
         target=found.target,
-        everyone=inventory.containers,
-        cluster=cluster,
+        everyone=seen.docker.containers,
+        cluster=seen.cluster,
         round_=round_,
         tried=tried(state),
     )
@@ -65,9 +116,42 @@ async def monitor(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
     }
     await deps.ledger.update(incident, target=found.target)
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
-    silent = silent_hosts(inventory, cluster) | silent_sources(evidence, unset=_unset(deps))
+    silent = silent_hosts(seen.docker, seen.cluster) | silent_sources(evidence, unset=_unset(deps))
     await tell(deps, incident, "evidence", heard, {"ids": list(ids), "degraded": {**silent}})
-    return {**known, **await _settle_or_claim(state, deps, evidence, found)}
+    return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
+
+
+async def _glance(
+    state: IncidentState, deps: Deps, alert: Alert, seen: Survey, round_: int
+) -> IncidentState | None:
+    """The end of what a shared sight shows to be well and nothing else contradicts, else None."""
+    found = place(alert, seen.docker, seen.cluster, deps.limits)
+    patient = facts_of(found, seen.docker) if isinstance(found, Found) else None
+    if patient is None or not patient.well or not isinstance(found, Found):
+        return None
+    evidence = await observe(
+        deps,
+        alert=alert,
+        target=found.target,
+        everyone=seen.docker.containers,
+        round_=round_,
+        tried=tried(state),
+        only=GLANCE,
+    )
+    word = triage(situation(evidence), found.target.kind)
+    if word.kind == "broken":
+        return None
+    ids = await deps.ledger.keep_evidence(state["incident"], evidence)
+    await deps.ledger.update(state["incident"], target=found.target)
+    await tell(deps, state["incident"], "evidence", _heard(evidence), {"ids": list(ids)})
+    return {
+        "target": found.target.plain(),
+        "evidence": [*_still_of(state, found), *ids],
+        "round": round_,
+        "wake_at": None,
+        "outcome": "folded" if state.get("parent") else "self_resolved",
+        "reason": word.reason,
+    }
 
 
 def _still_of(state: IncidentState, found: Found) -> list[str]:
@@ -76,13 +160,8 @@ def _still_of(state: IncidentState, found: Found) -> list[str]:
     return state.get("evidence", []) if same else []
 
 
-async def _parent_at_work(state: IncidentState, deps: Deps) -> bool:
-    parent = state.get("parent")
-    return bool(parent) and (await deps.ledger.incident(str(parent))).status != "done"
-
-
 async def _settle_or_claim(
-    state: IncidentState, deps: Deps, evidence: list[Evidence], found: Found
+    state: IncidentState, deps: Deps, evidence: list[Evidence], found: Found, seen: Survey
 ) -> IncidentState:
     incident, parent = state["incident"], state.get("parent")
     word = triage(situation(evidence), found.target.kind)
@@ -90,52 +169,17 @@ async def _settle_or_claim(
         outcome = "folded" if parent else "self_resolved"
         reason = "; ".join(part for part in (found.via, word.reason) if part)
         return {"outcome": outcome, "reason": reason}
-    told = await _told(state, deps, found)
-    if told:
-        return await _part_of(state, deps, found, told)
-    claim = await deps.ledger.claim(incident, [found.target.key])
-    holder = claim.incident if isinstance(claim, HeldBy) else await _below(deps, incident, evidence)
-    if holder:
-        await deps.ledger.fold(incident, holder)
-        return {"parent": holder, "wake_at": (deps.clock.now() + PARENT_LOOK).isoformat()}
-    assert not isinstance(claim, HeldBy)  # noqa: S101  # holder covers the other case
+    known = await latched(state, deps, found) or await in_hand(state, deps, found, seen.docker)
+    if known:
+        return known
+    unwell = [one.target.key for one in below(found, seen.docker)]
+    claim = await deps.ledger.claim(incident, [found.target.key, *map(victims_of, unwell)])
+    if isinstance(claim, HeldBy):
+        return await wait_for(state, deps, claim.incident)
+    if unwell:
+        await deps.ledger.stand_for(incident, unwell[0])
     await tell(deps, incident, "claimed", f"{found.target.key} is ours, fence {claim.fence}")
     return {"fence": claim.fence, "parent": None}
-
-
-async def _told(state: IncidentState, deps: Deps, found: Found) -> Incident | None:
-    """The incident by which people know already that what the alert's target stands on is down.
-
-    It ended, so there is nothing to wait for, and telling it once for each victim helps nobody.
-    """
-    if not found.via and found.target.kind != "node":
-        return None
-    told = await deps.ledger.told(found.target.key)
-    began = Alert.parse(state["alert"]).starts_at
-    if told is None or told.id == state["incident"] or told.closed_at is None:
-        return None
-    return told if told.closed_at >= began - SAME_OUTAGE else None
-
-
-async def _part_of(state: IncidentState, deps: Deps, found: Found, told: Incident) -> IncidentState:
-    if state.get("parent") != told.id:
-        await deps.ledger.fold(state["incident"], told.id)
-    below = found.via or f"{found.target.name} is down"
-    return {
-        "parent": told.id,
-        "outcome": "folded",
-        "reason": f"{below}; people were told in incident {told.id}",
-    }
-
-
-async def _below(deps: Deps, incident: str, evidence: list[Evidence]) -> str | None:
-    """The incident that is at work on something this target stands on, if that is unwell."""
-    scene = next((Scene.parse(one.data) for one in evidence if one.kind == "scene"), None)
-    for facts in scene.dependencies if scene else []:
-        holder = None if facts.well else await deps.ledger.holder(facts.target.key)
-        if holder and holder != incident:
-            return holder
-    return None
 
 
 async def _later(state: IncidentState, deps: Deps, soon: str) -> IncidentState:
@@ -149,10 +193,14 @@ def _unset(deps: Deps) -> list[Source]:
 
 
 async def _nobody(
-    state: IncidentState, deps: Deps, found: NotLocated, silent: dict[str, str], round_: int
+    state: IncidentState, deps: Deps, found: NotLocated, seen: Survey, round_: int
 ) -> IncidentState:
     """Diagnosed as far as the alert itself and its expression go."""
-    alert = Alert.parse(state["alert"])
+    alert, silent = Alert.parse(state["alert"]), silent_hosts(seen.docker, seen.cluster)
+    host = "" if found.candidates else named_and_silent(alert, seen.docker)
+    known = await silent_host(state, deps, host) if host else None
+    if known:
+        return known
     nobody = "container" if deps.guests is None else "container, guest or node"
     reason = _not_found(alert, found, nobody, silent)
     evidence = await observe_alert(deps, alert, round_)

@@ -9,8 +9,10 @@ from domain.deps import Deps
 from domain.diagnosis import Diagnosis
 from domain.incident import Attempt, Outcome
 from domain.state import IncidentState
+from domain.target import Target
 from domain.verdict import Verdict
 from nodes.story import tell
+from policy.latch import latching
 from policy.outcome import conclude
 
 
@@ -26,5 +28,31 @@ async def notify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
         attempts=[Attempt.parse(one) for one in state.get("attempts", [])],
         verdict=Verdict.parse(verdict) if verdict else None,
     )
+    latched = await _latched(state, runtime.context, outcome)
+    reason = "; ".join(part for part in (reason, latched) if part)
     await tell(runtime.context, state["incident"], "outcome", reason, {"outcome": outcome})
     return {"outcome": outcome, "reason": reason, "notified": True, "wake_at": None}
+
+
+async def _latched(state: IncidentState, deps: Deps, outcome: Outcome) -> str:
+    """Latch a target that came back too often; how to undo that, in words for people."""
+    target, incident = state.get("target"), state["incident"]
+    if outcome != "escalated" or target is None:
+        return ""
+    name, key = Target.parse(target).name, Target.parse(target).key
+    standing = await deps.ledger.standing(
+        incident, thread=incident, fence=state.get("fence", 0), keys=[key]
+    )
+    decision, diagnosis = state.get("decision"), state.get("diagnosis")
+    why = latching(
+        outcome,
+        cause=str(diagnosis["cause"]) if diagnosis else "",
+        decision=parse_decision(decision) if decision else None,
+        standing=standing,
+        key=key,
+        limits=deps.limits,
+    )
+    if not why:
+        return ""
+    await deps.ledger.latch(incident, key, why)
+    return f"nothing more is done to it until `nightshift unlatch {name}`"

@@ -4,7 +4,7 @@ Not here: conclusions. A source that is silent, slow or broken becomes evidence 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -36,6 +36,8 @@ from policy.relations import at_rest, dependencies, dependents
 
 TREND_WINDOW = timedelta(minutes=5)
 TREND_STEP_S = 5.0
+GLANCE = ("container", "stop", "events", "probe", "expression")
+"""What tells whether it is still broken (policy/triage.py), and nothing of why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,12 @@ async def observe(
     round_: int,
     tried: list[str],
     cluster: GuestInventory | None = None,
+    only: Collection[str] = (),
 ) -> list[Evidence]:
     """All observations of one round, in parallel, each under the same deadline.
 
-    `tried` are the remedies that this incident has seen done so far.
+    Of a container, `only` these kinds where any are named. `tried` are the remedies that this
+    incident has seen done so far.
     """
     frame = View(
         deps=deps,
@@ -83,6 +87,9 @@ async def observe(
     )
     view = ContainerView(scene=scene, **vars(frame))
     looks = [(kind, source, look) for kind, source, look in LOOKS if _applies(kind, view)]
+    if only:
+        wanted = (one for one in looks if one[0] in only)
+        return list(await asyncio.gather(*(in_time(view, *one) for one in wanted)))
     own = (in_time(view, *one) for one in custom_looks(view))
     return list(await asyncio.gather(*(in_time(view, *one) for one in looks), *own))
 

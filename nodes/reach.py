@@ -1,12 +1,13 @@
 """Asking and acting through the port that a target belongs to. Not here: what to ask or do."""
 
 import asyncio
+from datetime import datetime
 
 from domain.deps import Deps
 from domain.errors import NightshiftError, Permanent
 from domain.facts import Inventory
 from domain.guests import Facts, GuestInventory
-from domain.ports import Guests, Performed
+from domain.ports import Guests, Performed, Survey
 from domain.remedy import Effect
 from domain.target import Target
 
@@ -29,6 +30,20 @@ async def survey(deps: Deps) -> tuple[Inventory, GuestInventory]:
     """All containers, guests and nodes that can be seen now; a silent cluster holds nobody up."""
     docker, cluster = await asyncio.gather(deps.containers.inventory(), _cluster(deps))
     return docker, cluster
+
+
+async def surveyed(deps: Deps, *, since: datetime) -> Survey:
+    """The same, but a survey that began then or later is shared with whoever asked for it."""
+    if deps.surveys is not None:
+        return await deps.surveys.since(since)
+    return await look_around(deps)
+
+
+async def look_around(deps: Deps) -> Survey:
+    """A survey of its own."""
+    at = deps.clock.now()
+    docker, cluster = await survey(deps)
+    return Survey(docker=docker, cluster=cluster, at=at)
 
 
 async def _cluster(deps: Deps) -> GuestInventory:

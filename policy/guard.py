@@ -22,6 +22,7 @@ from policy.blast import blast_radius
 from policy.blast_guest import guest_blast
 from policy.desired import Stop
 from policy.hands_off import hands_off
+from policy.latch import did_not_hold
 from policy.protect import guest_needed_by_us, needed_by_us
 
 AHEAD = timedelta(seconds=5)
@@ -221,6 +222,18 @@ def _attempts(case: Case, standing: Standing) -> Word:
     return None
 
 
+def _latched(case: Case, standing: Standing) -> Word:
+    """Whatever the remedy: what came back that often needs a person, not another try."""
+    if not case.remedy.effects:
+        return None
+    if standing.latched:
+        return _refuse("latched", standing.latched)
+    times = did_not_hold(standing.recent, case.remedy.touches)
+    if times < case.limits.latch_after:
+        return None
+    return _refuse("latched", f"{times} actions on {case.remedy.target.name} did not hold")
+
+
 def _cooldown(case: Case, standing: Standing) -> Word:
     since = case.now - timedelta(seconds=case.limits.cooldown_s)
     bad = [
@@ -293,6 +306,7 @@ RULES: tuple[Rule, ...] = (
     _human,
     _evidence,
     _attempts,
+    _latched,
     _cooldown,
     _caps,
     _blast,

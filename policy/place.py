@@ -11,7 +11,7 @@ from domain.target import Found, Location, NotLocated
 from policy.ground import Bearer, under_docker, what_is_down, words
 from policy.locate import exact, locate
 from policy.locate_guest import locate_guest, speaks_of_guests
-from policy.locate_host import DOCKER_HOST, Whereabouts, whereabouts
+from policy.locate_host import DOCKER_HOST, HOST_LABELS, Whereabouts, whereabouts
 
 BOOT_S = 300.0
 """How long Docker may take to answer after its host was started."""
@@ -54,6 +54,12 @@ def _beyond(
     if candidates and not where.silent:
         return nobody
     return _out_of_reach(where, unsure, docker, cluster, limits) or nobody
+
+
+def named_and_silent(alert: Alert, docker: Inventory) -> str:
+    """The Docker host that the alert names and that does not answer, or an empty string."""
+    named = [alert.labels[label] for label in HOST_LABELS if alert.labels.get(label)]
+    return next((host for host in docker.unreachable if host in named), "")
 
 
 def booting(docker: Inventory, cluster: GuestInventory, limits: Limits) -> str:

@@ -16,7 +16,7 @@ def test_every_address_is_there_once() -> None:
     """Each route has its own path and name."""
     paths = [route.path for route in server.app.routes if isinstance(route, Route)]
 
-    assert len(paths) == len(set(paths)) == 11
+    assert len(paths) == len(set(paths)) == 12
 
 
 def test_importing_it_opens_nothing() -> None:

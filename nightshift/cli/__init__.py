@@ -104,6 +104,7 @@ app.command(epilog=switch.EXAMPLES)(switch.pause)
 app.command()(switch.resume)
 app.command(epilog=archive.BACKUP_EXAMPLES)(archive.backup)
 app.command(epilog=archive.RESTORE_EXAMPLES)(archive.restore)
+app.command()(switch.unlatch)
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)

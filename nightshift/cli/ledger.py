@@ -34,6 +34,7 @@ async def opened(data_dir: str | None) -> AsyncIterator["Store"]:
         clock=SystemClock(),
         channels=channels(settings),
         owner=False,
+        window_s=max(3600.0, settings.nightshift_latch_quiet_s),
     ) as store:
         yield store
 

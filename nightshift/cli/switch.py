@@ -1,4 +1,4 @@
-"""`nightshift pause` and `resume`: the kill switch. Not here: what it stops (policy)."""
+"""`nightshift pause`, `resume`, `unlatch`: what a person stops and frees. Not here: policy."""
 
 import asyncio
 import getpass
@@ -8,6 +8,7 @@ import typer
 
 from nightshift.cli.ledger import opened
 from nightshift.cli.printing import DataDir
+from nightshift.views import unlatched
 
 EXAMPLES = 'Examples: nightshift pause | nightshift pause "moving the rack until 15:00"'
 
@@ -39,6 +40,21 @@ def resume(data_dir: DataDir = None) -> None:
 
     reason = asyncio.run(run())
     typer.echo(f"resumed; the pause was: {reason}" if reason else "it was not paused")
+
+
+def unlatch(
+    target: Annotated[str, typer.Argument(help="A container's or guest's name, or its whole key.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Set a target free that was latched because it came and went, and look at it again now."""
+
+    async def run() -> list[str]:
+        async with opened(data_dir) as store:
+            return await unlatched(store, target, by=person(), reason=reason)
+
+    looking = asyncio.run(run())
+    typer.echo(f"unlatched: {target}; looked at again as incident {', '.join(looking)}")
 
 
 def person() -> str:

@@ -58,6 +58,17 @@ class Sketch:
         if not await self._over(incident):
             await self._ledger.fold(incident, parent)
 
+    async def stand_for(self, incident: str, key: str) -> None:
+        """What an incident that goes on is about."""
+        if not await self._over(incident):
+            await self._ledger.stand_for(incident, key)
+
+    async def latch(self, incident: str, key: str, reason: str) -> None:
+        """Nothing is latched by what is tried out here."""
+
+    async def latched_again(self, key: str, *, remind_s: float) -> None:
+        """What is tried out here reminds nobody."""
+
     async def reserve(self, intents: Sequence[Intent], decide: Decide) -> Refused:
         """Never: so the journal here holds no intent that a later run could carry out."""
         return Refused(rule="mode", reason="Studio only looks", observed=True)

@@ -82,7 +82,13 @@ class World:
 async def open_world(folder: Path, *containers: ContainerFacts) -> AsyncIterator[World]:
     """A world with these containers, known to be well where they are, and an empty store."""
     clock = StillClock()
-    async with open_store(folder, tenant="default", clock=clock, channels=("console",)) as store:
+    async with open_store(
+        folder,
+        tenant="default",
+        clock=clock,
+        channels=("console",),
+        window_s=Limits().latch_quiet_s,
+    ) as store:
         world = World(store=store, clock=clock, containers=FakeContainers(clock, *containers))
         await world.watch()
         yield world

@@ -47,6 +47,14 @@ async def deny(request: Request) -> Response:
     return await _decide(request, "deny")
 
 
+async def unlatch(request: Request) -> Response:
+    """`POST /targets/{name}/unlatch`: a latched target may be acted on again, and is looked at."""
+    said, name = await _answer(request), request.path_params["name"]
+    store = service_of(request).store
+    looking = await views.unlatched(store, name, by=said.by, reason=said.reason)
+    return JSONResponse({"status": "unlatched", "target": name, "incidents": list(looking)})
+
+
 async def _decide(request: Request, word: Literal["approve", "deny"]) -> Response:
     said, incident = await _answer(request), request.path_params["id"]
     store = service_of(request).store

@@ -19,11 +19,14 @@ from nightshift.alertmanager import (
     read_delivery,
 )
 from nightshift.web.errors import refusal
-from nightshift.web.serving import Serving, meters_of, service_of
+from nightshift.web.serving import Serving, gate_of, meters_of, service_of
+from nightshift.web.shedding import Overloaded
 
 MAX_BODY = 1024**2
 STORE_S = 5.0
 """Alertmanager waits ten seconds for an answer; a 503 must reach it well before."""
+BODY_S = 10.0
+"""Alertmanager's own time-out: who has not sent a delivery by then has given it up."""
 FETCH_TIMEOUT_S, FETCH_PAUSES_S = 5.0, (0.0, 1.0, 5.0)
 TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
 """Ways to lose alerts; people hear of each once an hour."""
@@ -36,9 +39,20 @@ class TooLarge(Exception):
 
 
 async def alert(request: Request) -> Response:
-    """Accept a delivery: 202 when it is stored, 503 when it could not be."""
+    """Accept a delivery: 202 when it is stored, 503 when it could not be, or too many wait."""
     try:
-        delivery = await _delivery(request)
+        with gate_of(request).passing():
+            return await _taken(request)
+    except Overloaded as error:
+        return _refuse(request, 503, str(error))
+
+
+async def _taken(request: Request) -> Response:
+    try:
+        async with asyncio.timeout(BODY_S):
+            delivery = await _delivery(request)
+    except TimeoutError:
+        return _refuse(request, 408, f"the body did not come within {BODY_S:g} s")
     except TooLarge:
         return await _too_large(request)
     except NotADelivery as error:

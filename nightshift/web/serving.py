@@ -9,6 +9,7 @@ from nightshift.metrics import Live, Meters
 from nightshift.settings import Settings
 from nightshift.views import Books
 from nightshift.web.auth import Credentials
+from nightshift.web.shedding import Gate
 
 
 class Serving(Protocol):
@@ -47,6 +48,7 @@ class Lifespan(TypedDict):
 
     service: Serving
     meters: Meters
+    gate: Gate
     credentials: Credentials
 
 
@@ -58,3 +60,8 @@ def service_of(request: Request) -> Serving:
 def meters_of(request: Request) -> Meters:
     """The meters of this process."""
     return cast("Meters", request.state.meters)
+
+
+def gate_of(request: Request) -> Gate:
+    """Through which deliveries come in."""
+    return cast("Gate", request.state.gate)

@@ -18,6 +18,7 @@ from domain.decision import Approval
 from domain.errors import Conflict, NotFound, NotStored
 from domain.evidence import Evidence
 from domain.incident import Event, EventKind, Incident, IncidentStatus
+from domain.journal import Latch
 from domain.plain import Plain
 from domain.store import Job, Stats, TimelineEvent
 from nightshift.metrics import Live
@@ -107,6 +108,11 @@ class ListBooks:
         if self.requests.get(incident, {}).get("digest") != approval.digest:
             raise Conflict("nobody is asked, or that request was replaced by another one")
         self.answers.append((incident, approval))
+
+    async def unlatch(self, name: str, *, by: str, reason: str = "") -> Latch:
+        if name != "web":
+            raise NotFound(f"nothing called {name!r} is latched")
+        return Latch(target_key=name, incident="a", reason=by, since=T0, seen_at=T0)
 
     async def pause(self, reason: str, *, by: str) -> None:
         self.reason = reason

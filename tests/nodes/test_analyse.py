@@ -1,6 +1,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from domain.diagnosis import Diagnosis
 from domain.incident import Episode, Recall
 from domain.remedy import RemedyName
@@ -182,3 +184,17 @@ async def test_only_our_own_check_says_so(world: World, begin: Begin, run: Run) 
     state = await run(await begin(own), monitor, analyse)
 
     assert chosen(state) == ("start", "evidence")
+
+
+@pytest.mark.parametrize(("ends", "word"), [("stop", "human"), ("crash", "allowed")])
+async def test_a_dependency_that_somebody_stopped_is_asked_about(
+    world: World, begin: Begin, run: Run, ends: str, word: str
+) -> None:
+    """Its victim's trouble is no leave to undo what a person did; a crash is nobody's wish."""
+    getattr(world.containers, ends)("db")
+    world.containers.change("web", health="unhealthy")
+    world.rulebook = FixedRulebook(match("start_dependency"))
+    await world.watch()
+    state = await run(await begin(), monitor, analyse)
+
+    assert chosen(state) == ("start_dependency", word)

@@ -260,7 +260,8 @@ async def test_a_target_in_other_hands_may_not_be_touched(
     world.containers.crash("db")
     world.containers.change("web", health="unhealthy")
     state = await run(await begin(), monitor, analyse)
-    await run(await begin(firing(name="db")), monitor)
+    other = (await begin(firing(name="db")))["incident"]
+    await world.store.claim(other, ["container:local/db"])
     state = await run(state, heal)
 
     assert world.containers.performed == []

@@ -136,7 +136,7 @@ async def test_folded_waits_while_its_parent_works(world: World, begin: Begin, r
     world.clock.advance(120)
     again = await run(child, monitor)
 
-    assert again["round"] == child["round"]
+    assert again.get("round") == child.get("round")
     assert str(again["wake_at"]) > str(child["wake_at"])
 
 
@@ -156,12 +156,39 @@ async def test_folded_and_broken_stands_alone(world: World, begin: Begin, run: R
     world.containers.crash("web")
     parent = await run(await begin(), monitor)
     child = await run(await begin(firing("Slow", name="web")), monitor)
-    await world.store.finish(parent["incident"], "escalated", "gave up", None)
+    await world.store.finish(parent["incident"], "resolved", "healed", None)
     again = await run(child, monitor)
 
     assert again["parent"] is None
     assert again["wake_at"] is None
     assert await world.store.holder("container:local/web") == child["incident"]
+
+
+async def test_folded_into_what_people_know_is_done(world: World, begin: Begin, run: Run) -> None:
+    """Its parent ended with people and nothing changed since: they are not told once more."""
+    world.containers.crash("web")
+    parent = await run(await begin(), monitor)
+    child = await run(await begin(firing("Slow", name="web")), monitor)
+    world.clock.advance(5)
+    await world.store.finish(parent["incident"], "escalated", "gave up", None)
+    again = await run(child, monitor)
+
+    assert again["outcome"] == "folded"
+    assert parent["incident"] in again["reason"]
+
+
+async def test_broken_anew_after_people_were_told(world: World, begin: Begin, run: Run) -> None:
+    """It was started and died again since: that is news, and looked into."""
+    world.containers.crash("web")
+    parent = await run(await begin(), monitor)
+    child = await run(await begin(firing("Slow", name="web")), monitor)
+    await world.store.finish(parent["incident"], "escalated", "gave up", None)
+    world.clock.advance(5)
+    world.containers.crash("web")
+    again = await run(child, monitor)
+
+    assert again["parent"] is None
+    assert again["fence"]
 
 
 async def test_looking_again_is_another_round(world: World, begin: Begin, run: Run) -> None:

@@ -153,11 +153,13 @@ def test_rules_come_in_the_promised_order() -> None:
 
     assert names == [
         "paused", "claim", "cleared", "scope", "protected", "human",
-        "evidence", "attempts", "cooldown", "caps", "blast", "mode",
+        "evidence", "attempts", "latched", "cooldown", "caps", "blast", "mode",
     ]  # fmt: skip
 
 
-ORDER = ["paused", "claim", "scope", "evidence", "attempts", "cooldown", "caps", "mode"]
+ORDER = [
+    "paused", "claim", "scope", "evidence", "attempts", "latched", "cooldown", "caps", "mode",
+]  # fmt: skip
 BREAKS_CASE: dict[str, dict[str, Any]] = {
     "scope": {"everyone": []},
     "evidence": {"cited": []},
@@ -167,6 +169,7 @@ BREAKS_CASE: dict[str, dict[str, Any]] = {
 BREAKS_STANDING: dict[str, dict[str, Any]] = {
     "paused": {"paused": "holiday"},
     "claim": {"holds_claim": False},
+    "latched": {"latched": "it comes and goes"},
     "cooldown": {"recent": tried("unknown", n=2)},
     "caps": {"actions_last_hour": 99},
 }

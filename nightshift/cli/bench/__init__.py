@@ -2,7 +2,7 @@
 
 import typer
 
-from nightshift.cli.bench import accept, crash, model, overhead, reflex, resume
+from nightshift.cli.bench import accept, crash, model, overhead, reflex, resume, storm
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,3 +15,4 @@ app.command()(accept.accept)
 app.command()(overhead.overhead)
 app.command()(resume.resume)
 app.command()(crash.crash)
+app.command()(storm.storm)

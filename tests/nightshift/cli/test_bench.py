@@ -1,12 +1,14 @@
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from lab import model_bench, reflex, resume, stack
+from lab import model_bench, reflex, resume, stack, storm_bench
 from lab.model_bench import ModelReport, Row
 from lab.reflex import ReflexReport, report
 from lab.resume import ResumeReport, Start
+from lab.storm_bench import StormReport
 from nightshift.cli.bench import app
 
 
@@ -71,3 +73,22 @@ def test_the_resume_bench_prints_both_spreads(monkeypatch: pytest.MonkeyPatch) -
         "all_progressed_s": {"median": 30.0, "p95": 30.0},
     }
     assert "3 starts on 50 unfinished incidents" in page
+
+
+def test_a_storm_that_breaks_a_bound_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not kept is named, and the exit code says so."""
+    known = {
+        "alerts": 10, "seconds": 1, "accepted": 1, "refused_503": 0, "failed": 0, "lost": 2,
+        "incidents": 9, "folded": 3, "investigations": 6, "roots": 6, "actions": 3,
+        "messages": 8, "digests": 1, "rss_mb_max": 180, "health_ms": {"p50": 5, "p99": 50},
+        "cpu_s": 9, "drained_s": 12, "broken": ["an accepted alert was lost"],
+    }  # fmt: skip
+
+    async def measured(*_: Any) -> StormReport:
+        return StormReport.model_validate(known)
+
+    monkeypatch.setattr(storm_bench, "measure", measured)
+    told = CliRunner().invoke(app, ["storm", "--alerts", "10"])
+
+    assert told.exit_code == 1
+    assert "broken: an accepted alert was lost" in told.stdout

@@ -23,3 +23,11 @@ def test_a_pause_needs_no_reason(run: Run, seeded: dict[str, str]) -> None:
 
     assert (paused.exit_code, paused.stdout.strip()) == (0, "paused")
     assert "paused by" in lifted.stdout
+
+
+def test_what_is_not_latched_cannot_be_freed(run: Run, seeded: dict[str, str]) -> None:
+    """A wrong name is said to be wrong."""
+    answer = run("unlatch", "web")
+
+    assert answer.exit_code == 1
+    assert "nothing called 'web' is latched" in answer.stderr

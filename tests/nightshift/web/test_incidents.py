@@ -99,3 +99,12 @@ def test_an_answer_nobody_asked_for_is_refused(
 
     assert (answer.status_code, list(answer.json())) == (status, ["error"])
     assert books.answers == []
+
+
+def test_a_latched_target_is_set_free(client: TestClient, books: Any) -> None:
+    """By its name; its alert is opened once more, so that somebody looks now."""
+    answer = client.post("/targets/web/unlatch", json={"by": "ann"})
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "unlatched")
+    assert [one.fingerprint for one in books.accepted] == [books.rows["a"].alert.fingerprint]
+    assert client.post("/targets/db/unlatch").status_code == 404

@@ -14,6 +14,7 @@ from nightshift.alertmanager import Delivery
 from nightshift.metrics import Meters
 from nightshift.web import intake
 from nightshift.web.auth import Credentials
+from nightshift.web.shedding import Gate
 from server import create_app
 
 GOOD = {"labels": {"alertname": "Up"}, "startsAt": "2026-11-23T05:00:00Z", "fingerprint": "f"}
@@ -255,7 +256,20 @@ async def test_a_truncated_delivery_is_answered_before_the_rest_is_fetched(
     assert (sent, order) == (202, ["answered", "fetched"])
 
 
-async def _post(service: Any, body: dict[str, Any], order: list[str]) -> int:
+async def test_more_than_may_wait_is_not_taken(service: Any) -> None:
+    """503 before a byte of it is read, and nothing stored: it comes again."""
+    gate, order = Gate(1), list[str]()
+    with gate.passing():
+        refused = await _post(service, {"alerts": [GOOD]}, order, gate)
+    kept = list(service.store.accepted)
+    taken = await _post(service, {"alerts": [GOOD]}, order, gate)
+
+    assert (refused, kept, taken) == (503, [], 202)
+
+
+async def _post(
+    service: Any, body: dict[str, Any], order: list[str], gate: Gate | None = None
+) -> int:
     """Post at the ASGI level, noting when the answer is complete."""
     status = 0
 
@@ -268,7 +282,12 @@ async def _post(service: Any, body: dict[str, Any], order: list[str]) -> int:
     async def receive() -> Any:
         return {"type": "http.request", "body": json.dumps(body).encode()}
 
-    state = {"service": service, "meters": Meters(), "credentials": Credentials()}
+    state = {
+        "service": service,
+        "meters": Meters(),
+        "gate": gate or Gate(9),
+        "credentials": Credentials(),
+    }
     scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",

@@ -1,0 +1,134 @@
+"""Whose trouble is this? An alert whose cause is in hand, or told, is not looked into again.
+
+Not here: finding the target (monitor.py), or what is wrong with it.
+"""
+
+from datetime import timedelta
+
+from domain.alert import Alert
+from domain.deps import Deps
+from domain.facts import ContainerFacts, Inventory
+from domain.incident import Incident
+from domain.state import IncidentState
+from domain.target import Found
+from policy.common_cause import same_trouble
+from policy.relations import dependencies
+
+PARENT_LOOK = timedelta(hours=1)
+"""A parent's end wakes its folded ones; this is the net below."""
+SAME_OUTAGE = timedelta(minutes=10)
+"""How long people need not be told again of what they were told about."""
+
+
+async def in_hand(
+    state: IncidentState, deps: Deps, found: Found, docker: Inventory
+) -> IncidentState | None:
+    """Fold into the incident that holds the target, or something below it that is unwell."""
+    incident = state["incident"]
+    unwell = [one.target.key for one in below(found, docker)]
+    for key in [found.target.key, *unwell, *map(victims_of, unwell)]:
+        holder = await deps.ledger.holder(key)
+        if holder and holder != incident:
+            return await wait_for(state, deps, holder)
+    looking = await deps.ledger.holder(victims_of(found.target.key))
+    if looking and looking != incident and await _at_work(deps, looking):
+        return await wait_for(state, deps, looking)
+    return None
+
+
+async def _at_work(deps: Deps, incident: str) -> bool:
+    """A victim's incident that waits for a person does not hold up what it suffers from."""
+    return (await deps.ledger.incident(incident)).status == "open"
+
+
+def victims_of(key: str) -> str:
+    """The claim of all that suffer from one target: the first of them looks for all.
+
+    The target itself stays free for an alert of its own.
+    """
+    return f"below:{key}"
+
+
+async def wait_for(state: IncidentState, deps: Deps, holder: str) -> IncidentState:
+    """Wait for that incident's end, which wakes this one."""
+    await deps.ledger.fold(state["incident"], holder)
+    return {"parent": holder, "wake_at": (deps.clock.now() + PARENT_LOOK).isoformat()}
+
+
+async def told_of(
+    state: IncidentState, deps: Deps, found: Found, docker: Inventory
+) -> IncidentState | None:
+    """End as a part of the incident by which people know of it: nothing is new since."""
+    if found.via or found.target.kind == "node":
+        told = await deps.ledger.told(found.target.key)
+        below_words = found.via or f"{found.target.name} is down"
+        return await _part_of(state, deps, told, below_words) if _lately(state, told) else None
+    patient = facts_of(found, docker)
+    for facts in [patient, *below(found, docker)] if patient else []:
+        told = await deps.ledger.told(facts.target.key)
+        if told and _lately(state, told) and same_trouble(facts, since=told.closed_at):
+            why = f"{facts.target.name} is {facts.status}, as when people were told"
+            return await _part_of(state, deps, told, why)
+    return None
+
+
+async def latched(state: IncidentState, deps: Deps, found: Found) -> IncidentState | None:
+    """End as a part of the incident that told people that this target comes and goes."""
+    latch = await deps.ledger.latched(found.target.key)
+    if latch is None or latch.incident == state["incident"]:
+        return None
+    await deps.ledger.latched_again(found.target.key, remind_s=deps.limits.latch_remind_s)
+    told = await deps.ledger.incident(latch.incident)
+    why = f"latched ({latch.reason}), until `nightshift unlatch {found.target.name}`"
+    return await _part_of(state, deps, told, why)
+
+
+async def silent_host(state: IncidentState, deps: Deps, host: str) -> IncidentState | None:
+    """One incident stands for a Docker host that does not answer; the others are part of it."""
+    incident, key = state["incident"], f"host:{host}"
+    told = await deps.ledger.told(key)
+    if told and _lately(state, told):
+        return await _part_of(state, deps, told, f"Docker on {host} does not answer")
+    claim = await deps.ledger.claim(incident, [key])
+    if claim.kind == "held":
+        return await wait_for(state, deps, claim.incident)
+    await deps.ledger.stand_for(incident, key)
+    return None
+
+
+def below(found: Found, docker: Inventory) -> list[ContainerFacts]:
+    """What the target stands on and is unwell."""
+    patient = facts_of(found, docker)
+    stands_on = dependencies(patient, docker.containers) if patient else []
+    return [one for one in stands_on if not one.well]
+
+
+def facts_of(found: Found, docker: Inventory) -> ContainerFacts | None:
+    """The target as this survey saw it; None for what is no container."""
+    return next((one for one in docker.containers if one.target == found.target), None)
+
+
+def _lately(state: IncidentState, told: Incident | None) -> bool:
+    """Its own parent, or an end so close before this alert that it is the same outage.
+
+    The same alert come again is another matter: it is never swallowed.
+    """
+    if told is None or told.closed_at is None or told.id == state["incident"]:
+        return False
+    if state.get("parent") == told.id:
+        return True
+    alert = Alert.parse(state["alert"])
+    known = (told.alert.fingerprint, told.alert.starts_at)
+    again = (alert.fingerprint, alert.starts_at) == known
+    return not again and told.closed_at >= alert.starts_at - SAME_OUTAGE
+
+
+async def _part_of(
+    state: IncidentState, deps: Deps, told: Incident | None, why: str
+) -> IncidentState | None:
+    if told is None:
+        return None
+    if state.get("parent") != told.id:
+        await deps.ledger.fold(state["incident"], told.id)
+    reason = f"{why}; people were told in incident {told.id}"
+    return {"parent": told.id, "outcome": "folded", "reason": reason}
