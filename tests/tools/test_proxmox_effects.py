@@ -201,7 +201,7 @@ async def test_an_answer_without_a_task_is_looked_for_and_never_sent_again(body:
         made.cluster.break_("web", "stopped")
         made.standin.faults.add("status/start", status=200, body=body)
 
-        with pytest.raises(Transient, match="named no task|not JSON|whether"):
+        with pytest.raises(Transient, match=r"named no task|not JSON|whether"):
             await made.do("web", "start_guest")
 
         assert len(list(made.standin.faults.seen("status/start"))) == 1
