@@ -1,5 +1,6 @@
 """How each dependency says that it is well. Not here: what that is worth (service.py)."""
 
+import asyncio
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def components(
         return "ok"
 
     async def disk() -> str:
-        return _room(folder)
+        return await asyncio.to_thread(_room, folder)
 
     found: dict[str, Component] = {
         "database": database,

@@ -54,4 +54,4 @@ async def test_of_several_dependencies_none_is_guessed(hung: Service) -> None:
     incident = await hung.end(await hung.alert())
 
     assert hung.verbs() == ["restart web"]
-    assert incident.reason.startswith("every remedy was tried or is known to fail")
+    assert "every remedy was tried or is known to fail" in incident.reason
