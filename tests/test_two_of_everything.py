@@ -247,6 +247,7 @@ async def test_unlatching_looks_again(service: Service) -> None:
     flapping = Flapping(service)
     await flapping.go(5)
     service.world.containers.crash("web")
+    await service.world.watch()
     (again,) = await unlatched(service.world.store, "web", by="ann")
     incident = await service.end(again)
 

@@ -195,7 +195,7 @@ async def test_a_clock_put_back_frees_no_cooldown(service: Service) -> None:
 async def test_a_clock_put_back_frees_no_cap(service: Service) -> None:
     """Three actions on a target within the hour are three, on whichever side of now."""
     service.world.rulebook = FixedRulebook(match("start", needs=("stop",)))
-    service.world.limit(cooldown_failures=9)
+    service.world.limit(cooldown_failures=9, latch_after=9)
     service.world.containers.fate("web", _well)
     for _ in range(3):
         await crash_again(service)

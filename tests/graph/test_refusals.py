@@ -27,8 +27,9 @@ async def test_the_neighbours_do_not_answer_for_a_protected_patient(hung: Servic
 
 async def test_every_refusal_is_on_record(hung: Service) -> None:
     """Also that of a rung whose successor passes: in the story and in the statistics."""
-    hung.world.limit(cooldown_failures=1)
+    hung.world.limit(cooldown_failures=1, cooldown_s=3000)
     await hung.end(await hung.alert(firing("First", name="web")))
+    hung.world.clock.advance(1200)
     later = firing("Second", name="web").model_copy(update={"starts_at": hung.world.clock.now()})
     incident = await hung.end(await hung.alert(later))
     stats = await hung.world.store.stats()
