@@ -25,8 +25,8 @@ BROKEN: tuple[tuple[str, Fault], ...] = (
 )
 """What a start heals, what a restart heals, what nothing heals, what a person did."""
 VICTIMS, BYSTANDERS = 10, 30
-SILENT = "cellar"
-"""A Docker host that does not answer: one more root."""
+SEEN, SILENT = "alpha", "cellar"
+"""The Docker host that answers, and one that does not, which is one more root. Alerts name theirs."""
 OF_HOST, OF_NOBODY, OF_ROOTS, AGAIN = 0.25, 0.03, 0.02, 0.10
 """Shares of the alerts: about the silent host, about nothing we know, about roots; repeats."""
 
@@ -85,9 +85,10 @@ def _alert(number: int, of: int, began: datetime) -> dict[str, Any]:
     elif place < OF_HOST + OF_NOBODY:
         labels |= {"name": f"nobody-{number}"}
     elif place < OF_HOST + OF_NOBODY + OF_ROOTS:
-        labels |= {"name": root}
+        labels |= {"name": root, "docker_host": SEEN}
     else:
-        labels |= {"name": f"{root}-app-{number // len(BROKEN) % VICTIMS}"}
+        name = f"{root}-app-{number // len(BROKEN) % VICTIMS}"
+        labels |= {"name": name, "docker_host": SEEN}
     return {
         "status": "firing",
         "labels": labels,

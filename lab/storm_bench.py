@@ -28,7 +28,7 @@ from lab.standins.prometheus import Prometheus
 from lab.standins.series import world_series
 from lab.standins.serving import serving
 from lab.standins.telegram import Telegram
-from lab.storm import BROKEN, SCOPE, SILENT, Storm, fleet, storm
+from lab.storm import BROKEN, SCOPE, SEEN, SILENT, Storm, fleet, storm
 from lab.world import World
 
 Say = Callable[[str], None]
@@ -177,7 +177,7 @@ async def _surroundings(
         "NIGHTSHIFT_VERIFY_FOR_S": "5",
         "NIGHTSHIFT_STABLE_FOR_S": "0.5",
         "NIGHTSHIFT_SETTLE_S": "2",
-        "DOCKER_HOSTS": f"alpha={docker},{SILENT}=tcp://127.0.0.1:{free_port()}",
+        "DOCKER_HOSTS": f"{SEEN}={docker},{SILENT}=tcp://127.0.0.1:{free_port()}",
         "DOCKER_SCOPE": ",".join(f"{key}={value}" for key, value in SCOPE.items()),
         "PROMETHEUS_URL": prometheus.url,
         "ALERTMANAGER_URL": alertmanager,
