@@ -41,7 +41,7 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter, codespell
 # Versions that are locked stay; ARGS=--upgrade takes newer ones.
 lock: $(VENV)/.dev ## both locks, from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) --group dev --extra mcp pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) --group dev --extra mcp --extra postgres pyproject.toml -o requirements-dev.lock
 
 format: $(VENV)/.dev ## ruff's own hand
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

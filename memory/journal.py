@@ -193,10 +193,9 @@ def _intent_row(part: Part, intent: Intent, seq: int) -> dict[str, object]:
 
 
 def _audit(connection: Connection) -> Audit:
-    rows = connection.execution_options(yield_per=BATCH).execute(
-        select(journal).order_by(journal.c.seq)
-    )
-    return check(rows.mappings())
+    wanted = select(journal).order_by(journal.c.seq)
+    with connection.execution_options(yield_per=BATCH).execute(wanted) as rows:
+        return check(rows.mappings())
 
 
 def check(rows: Iterable[RowMapping]) -> Audit:

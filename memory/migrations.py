@@ -71,10 +71,14 @@ def _create(connection: Connection) -> None:
     """All tables; the journal and what points into it can only grow."""
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.counters).values(name="fence", value=0))
-    if connection.dialect.name == "sqlite":
-        for table in APPEND_ONLY:
-            for verb in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(
-                    f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
-                    f"SELECT RAISE(ABORT, 'the {table} table is append-only'); END"
-                )
+    if connection.dialect.name == "postgresql":
+        from memory.schema_postgres import complete
+
+        complete(connection, APPEND_ONLY)
+        return
+    for table in APPEND_ONLY:
+        for verb in ("UPDATE", "DELETE"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
+                f"SELECT RAISE(ABORT, 'the {table} table is append-only'); END"
+            )

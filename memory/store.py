@@ -11,6 +11,7 @@ from memory.approvals import Approvals
 from memory.backup import copy_store
 from memory.budget import Budget
 from memory.claims import Claims
+from memory.database import Database
 from memory.desired import Desired
 from memory.inbox import Arrivals
 from memory.journal import Journal
@@ -67,21 +68,33 @@ async def open_store(
     channels: Sequence[str] = (),
     owner: bool = True,
     window_s: float = 3600.0,
+    takeover_s: float = 35.0,
 ) -> AsyncIterator[Store]:
-    """Open the store in this data directory, or at this `sqlite:///` address.
+    """Open the store in this data directory, or at this `sqlite:///` or `postgresql://` address.
 
-    The service is the `owner`: it creates the file, brings it up to date and works its jobs; a
-    second owner is refused. Others (the command line) read and write beside it. `channels` get
-    the messages; `window_s` is how far back a standing looks. Raises BadConfiguration.
+    The service is the `owner`: it creates the file, brings it up to date and works its jobs; of a
+    file, a second owner is refused. Others (the command line) read and write beside it.
+    `channels` get the messages; `window_s` is how far back a standing looks, `takeover_s`
+    when a worker beside us counts as dead. Raises BadConfiguration, Transient (no server there).
     """
     database = await asyncio.to_thread(open_database, place, clock=clock, owner=owner)
     try:
-        yield Store(
+        database.start_listening()
+        yield _kind(database)(
             database=database,
             tenant=tenant,
             clock=clock,
             channels=tuple(channels),
             window=timedelta(seconds=window_s),
+            takeover=timedelta(seconds=takeover_s),
         )
     finally:
         await database.close()
+
+
+def _kind(database: Database) -> type[Store]:
+    if not database.shared:
+        return Store
+    from memory.cluster_store import ClusterStore
+
+    return ClusterStore
