@@ -74,6 +74,10 @@ class ClusterQueue(Queue):
                 await self.database.write(self._give_back, taken[0])
             raise
 
+    async def sweep(self) -> int:
+        """What `recover` does, again and again and without waking everybody. Raises Transient."""
+        return await self.database.write_quietly(self._recover)
+
     def _take_turn(
         self, connection: Connection, incident: str, worker: int
     ) -> tuple[Job, Turn] | None:

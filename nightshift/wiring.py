@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,15 +22,18 @@ from domain.ports import Clock
 from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
-from nightshift.checkpoints import open_checkpoints
+from nightshift.checkpoints import open_saver
 from nightshift.clock import SystemClock
+from nightshift.crew import Crew
 from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
 from nightshift.runs import Runs
 from nightshift.service import Component, Service
 from nightshift.settings import Settings
 from nightshift.watch import Watch
+from nightshift.wiring_cluster import open_crew
 from nightshift.wiring_memory import open_memory
+from nightshift.wiring_store import database_needed, place_of, takeover_s
 from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
 from tools.console import ConsoleNotifier
@@ -49,33 +53,49 @@ REFILL_EVERY_S = 60.0
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings, *, work: bool = True, accept: bool = False
+) -> AsyncIterator[Service]:
     """The service of these settings; with `work` it takes jobs until the block ends.
 
-    Raises BadConfiguration where a setting or a file it needs is wrong.
+    With `accept` and without `work` other processes take them, and only its health is looked
+    after. Raises BadConfiguration where a setting or a file it needs is wrong, Transient where
+    the database's server is out of reach.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        data = settings.nightshift_data_dir
+        place = place_of(settings)
         notifiers = await _notifiers(settings, stack)
         channels = tuple(notifier.name for notifier in notifiers)
         store = await stack.enter_async_context(
-            open_store(data, tenant=settings.nightshift_tenant, clock=clock, channels=channels)
+            open_store(
+                place,
+                tenant=settings.nightshift_tenant,
+                clock=clock,
+                channels=channels,
+                takeover_s=takeover_s(settings),
+            )
         )
-        saver = await stack.enter_async_context(open_checkpoints(data / "checkpoints.db"))
+        saver = await stack.enter_async_context(open_saver(place))
         deps = await _deps(settings, stack, store, clock)
+        runs, watch = Runs(store, deps, saver), Watch(deps.containers, store, clock)
+        crew = await open_crew(settings, stack, store, runs, watch)
         service = Service(
             settings=settings,
             store=store,
             deps=deps,
-            runs=Runs(store, deps, saver),
-            watch=Watch(deps.containers, store, clock),
-            components=_components(store, deps),
+            runs=runs,
+            watch=watch,
+            components=_components(store, deps) | crew.components(),
+            crew=crew,
         )
         await service.look()
         if work:
             await store.recover()
-            service.start(_background(store, deps, notifiers, clock))
+            service.start(_background(settings, store, deps, notifiers, clock, crew))
+        elif accept:
+            service.start_accepting()
+        if work or accept:
             stack.push_async_callback(service.stop)
         yield service
 
@@ -175,6 +195,7 @@ def bounded(settings: Settings, *, own_id: str) -> Limits:
         settings.llm_base_url,
         settings.qdrant_url,
         settings.embeddings_base_url,
+        database_needed(settings),
     ]
     return settings.limits().model_copy(
         update={
@@ -241,19 +262,28 @@ async def _refill(memory: LearnedMemory, clock: Clock) -> None:
 
 
 def _background(
-    store: Store, deps: Deps, notifiers: list[Notifier], clock: Clock
+    settings: Settings,
+    store: Store,
+    deps: Deps,
+    notifiers: list[Notifier],
+    clock: Clock,
+    crew: Crew,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
-    tasks: dict[str, Coroutine[Any, Any, None]] = {
-        f"outbox-{notifier.name}": run_outbox(
-            store, store, store, notifier, clock, wakeup=wakeups[notifier.name]
-        )
-        for notifier in notifiers
-    }
+
+    def courier(notifier: Notifier) -> Coroutine[Any, Any, None]:
+        sender, wakeup = crew.held(f"outbox-{notifier.name}", notifier), wakeups[notifier.name]
+        return run_outbox(store, store, store, sender, clock, wakeup=wakeup)
+
+    tasks: dict[str, Coroutine[Any, Any, None]] = {}
+    for notifier in notifiers:
+        name = f"outbox-{notifier.name}"
+        tasks[name] = crew.alone(name, partial(courier, notifier))
     tasks["outbox-wakeup"] = _wake(store, list(wakeups.values()))
     if isinstance(deps.memory, LearnedMemory):
-        tasks["memory"] = _refill(deps.memory, clock)
+        refill = partial(_refill, deps.memory, clock)
+        tasks["memory"] = crew.alone("memory", refill) if settings.qdrant_url else refill()
     return tasks
 
 

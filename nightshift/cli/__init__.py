@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from domain.errors import BadConfiguration, NightshiftError, NotStored, Transient
-from nightshift.cli import demo, doctor, incidents, memory, serve, studio, switch
+from nightshift.cli import demo, doctor, incidents, memory, serve, studio, switch, worker
 from nightshift.cli.printing import fail
 
 FAILED, USAGE, MISCONFIGURED, OUT_OF_REACH = 1, 2, 3, 4
@@ -82,6 +82,7 @@ def nightshift(
 
 
 app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=worker.EXAMPLES)(worker.worker)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(incidents.app, name="incidents")

@@ -1,0 +1,38 @@
+"""`nightshift worker`. Not here: what it does (nightshift/service.py)."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import typer
+
+from nightshift.cli.printing import DataDir
+
+EXAMPLES = "Example: DATABASE_URL=postgresql://nightshift@db/nightshift nightshift worker"
+
+
+def worker(data_dir: DataDir = None) -> None:
+    """Work on what `nightshift serve --no-worker` takes in, on this or any other host."""
+    from nightshift.logs import secrets_of, setup
+    from nightshift.settings import load
+    from nightshift.wiring_store import must_be_shared
+
+    settings = load(nightshift_data_dir=Path(data_dir) if data_dir else None)
+    must_be_shared(settings, "nightshift worker")
+    setup(
+        level=settings.nightshift_log_level,
+        as_json=settings.nightshift_log_json,
+        secrets=secrets_of(settings),
+    )
+
+    async def run() -> None:
+        from nightshift.wiring import open_service
+
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(one, ended.set)
+        async with open_service(settings):
+            typer.echo("nightshift works", err=True)
+            await ended.wait()
+
+    asyncio.run(run())
