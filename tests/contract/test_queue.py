@@ -6,6 +6,7 @@ In a file the rows are taken by loops of this process; on PostgreSQL Procrastina
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from nightshift.crew import Crew
 from nightshift.runs import Runs
 from nightshift.settings import Settings
 from nightshift.testing import World
+from nightshift.testing.clock import StillClock
 from nightshift.testing.containers import FakeContainers
 from nightshift.watch import Watch
 from nightshift.wiring_cluster import open_crew
@@ -32,7 +34,8 @@ class Driven(Runs):
     """Runs that do what a test says instead of an incident's graph."""
 
     def __init__(self, store: Store, world: World, driver: Driver) -> None:
-        super().__init__(store, world.deps, InMemorySaver(serde=strict_serde()))
+        deps = replace(world.deps, clock=SystemClock())
+        super().__init__(store, deps, InMemorySaver(serde=strict_serde()))
         self._driver = driver
 
     async def drive(self, incident_id: str) -> None:
@@ -61,10 +64,10 @@ class Yard:
 
     async def crew(self, driver: Driver | None = None, *, store: Store | None = None) -> Crew:
         """A process more that works on it, up to three incidents at a time."""
-        store, clock = store or self.store, SystemClock()
+        store, clock = store or self.store, StillClock()
         world = World(store=store, clock=clock, containers=FakeContainers(clock))
         url = self._place if isinstance(self._place, str) else None
-        settings = Settings(_env_file=None, database_url=url)  # type: ignore[arg-type]  # cast there
+        settings = Settings(_env_file=None, database_url=url)
         runs = Driven(store, world, driver or self.note)
         watch = Watch(world.containers, store, clock)
         crew = await open_crew(settings, self._stack, store, runs, watch)
