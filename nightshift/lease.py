@@ -5,6 +5,7 @@ Not here: where leases are kept (memory/cluster_store.py).
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 from uuid import uuid4
 
@@ -39,18 +40,25 @@ class Lease:
     while the process is frozen, so that whoever wakes up late knows that the lease is over.
     """
 
-    def __init__(self, leases: Leases, name: str, *, term_s: float = TERM_S) -> None:
-        self._leases, self._name, self._term_s = leases, name, term_s
+    def __init__(
+        self,
+        leases: Leases,
+        name: str,
+        *,
+        term_s: float = TERM_S,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._leases, self._name, self._term_s, self._now = leases, name, term_s, now
         self._holder = uuid4().hex
         self._until = 0.0
 
     def lasts(self, seconds: float = 0.0) -> bool:
         """Whether it is ours for at least so long."""
-        return time.monotonic() + seconds < self._until
+        return self._now() + seconds < self._until
 
     async def renew(self) -> bool:
         """Take or keep it. A store that does not answer leaves it as it is."""
-        asked = time.monotonic()
+        asked = self._now()
         try:
             if await self._leases.hold(self._name, holder=self._holder, seconds=self._term_s):
                 self._until = asked + self._term_s
@@ -94,12 +102,12 @@ class Lease:
 class HeldNotifier:
     """A channel that is silent once the right to speak is another process's."""
 
-    def __init__(self, notifier: Notifier, lease: Lease) -> None:
-        self._notifier, self._lease = notifier, lease
+    def __init__(self, notifier: Notifier, lease: Lease, *, margin_s: float = MARGIN_S) -> None:
+        self._notifier, self._lease, self._margin_s = notifier, lease, margin_s
         self.name = notifier.name
 
     async def deliver(self, message: Message, previous: str | None) -> str:
         """Send it, if it is ours to send. Raises Transient, Permanent."""
-        if not self._lease.lasts(MARGIN_S):
+        if not self._lease.lasts(self._margin_s):
             raise Transient("another process speaks to this channel now")
         return await self._notifier.deliver(message, previous)

@@ -2,7 +2,7 @@
 
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from domain.notice import Notifier
 from memory.store import Store
@@ -16,6 +16,17 @@ from nightshift.wiring_store import shared
 if TYPE_CHECKING:
     from memory.cluster import Cluster
     from memory.cluster_store import ClusterStore
+
+
+NOBODY = "no living worker"
+
+
+async def crew_of(store: Store) -> str:
+    """How many workers live, in words; empty for a store of one process. Raises Transient."""
+    if not store.database.shared:
+        return ""
+    living = await cast("ClusterStore", store).living()
+    return f"{living} living workers" if living else NOBODY
 
 
 async def open_crew(

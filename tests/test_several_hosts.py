@@ -90,6 +90,12 @@ class Fleet:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["incidents"][0])
 
+    async def observed(self, name: str) -> None:
+        """Return when the first round of evidence is on its way back (as in test_crash.py)."""
+        path = f"/containers/{self.world.get(name).id}"
+        await self.gate.when(lambda: self.gate.count(f"{path}/stats$") > 0)
+        await self.gate.when(lambda: self.gate.count(f"{path}/json$", after=f"{path}/logs$") > 0)
+
     def calls(self, name: str, *, after: bool) -> Hold:
         """Hold the next restart of it, before or after it takes effect."""
         return self.gate.hold("POST", f"/{self.world.get(name).id}/restart$", after=after)
@@ -171,10 +177,10 @@ async def test_a_frozen_worker_has_no_effect(tmp_path: Path, empty_postgres: str
     quick = {"DOCKER_TIMEOUT_S": "5", "DOCKER_STOP_GRACE_S": "0", "NIGHTSHIFT_SETTLE_S": "2"}
     async with a_fleet(tmp_path, empty_postgres, "web", **quick) as fleet:
         incident = await fleet.hangs("web")
-        path = f"/containers/{fleet.world.get('web').id}"
-        await fleet.gate.when(lambda: fleet.gate.count(f"{path}/json$", after=f"{path}/logs$") > 0)
-        deciding = fleet.gate.hold("GET", f"{path}/json$")
+        await fleet.observed("web")
+        deciding = fleet.gate.hold("GET", f"/{fleet.world.get('web').id}/json$")
         await deciding.reached.wait()
+        await fleet.until(incident, "diagnosis")
         fleet.sends("one", signal.SIGSTOP)
         deciding.let_go()
         acting = fleet.calls("web", after=False)
