@@ -19,7 +19,6 @@ UNMIRRORED = {
     "domain/state": "its channels go through a checkpoint in tests/graph/test_state.py",
     "domain/store": "fields and ports, held by tests/contract",
     "domain/verdict": "fields only; the truth table is policy's",
-    "memory/cluster": "tests/contract/test_queue.py, tests/test_several_hosts.py",
     "memory/cluster_store": "tests/nightshift/test_lease.py, tests/memory/test_cluster_queue.py",
     "memory/enqueueing": "tests/contract/test_queue.py",
     "memory/episodes_postgres": "through tests/memory/test_incidents.py",
