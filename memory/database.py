@@ -108,7 +108,7 @@ class Database:
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise Transient(f"the store did not do it: {reason(error)}") from error
 
-    def start_listening(self) -> None:
+    async def start_listening(self) -> None:
         """Hear of other processes' changes; those of a file are looked for by whoever waits."""
 
     async def close(self) -> None:

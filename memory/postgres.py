@@ -81,9 +81,11 @@ class PostgresDatabase(Database):
         """Let Procrastinate wake a worker for them, in the same transaction."""
         enqueue(connection, tenant, [(incident, delay) for incident in incidents])
 
-    def start_listening(self) -> None:
+    async def start_listening(self) -> None:
         """From now on, other processes' changes wake who waits for one."""
-        self._listening = asyncio.create_task(self._listen(), name="store-listen")
+        tried = asyncio.Event()
+        self._listening = asyncio.create_task(self._listen(tried), name="store-listen")
+        await tried.wait()
 
     async def close(self) -> None:
         """Wait for what runs, then hang up."""
@@ -92,23 +94,25 @@ class PostgresDatabase(Database):
             await asyncio.gather(self._listening, return_exceptions=True)
         await super().close()
 
-    async def _listen(self) -> None:
+    async def _listen(self, tried: asyncio.Event) -> None:
         """Follow the channel for ever; while it cannot be heard, wake everybody each second."""
         while True:
             try:
-                await self._follow()
+                await self._follow(tried)
             except psycopg.Error as error:
                 log.warning("changes_not_heard", error=type(error).__name__)
+            tried.set()
             self.changes.notify()
             await asyncio.sleep(RECONNECT_S)
 
-    async def _follow(self) -> None:
+    async def _follow(self, tried: asyncio.Event) -> None:
         connection = await psycopg.AsyncConnection.connect(
             address(self.url), autocommit=True, connect_timeout=CONNECT_S
         )
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self.changes.notify()  # whatever was missed
+            tried.set()
             async for said in connection.notifies():
                 if said.payload != self._sender:
                     self.changes.notify()

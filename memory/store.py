@@ -79,7 +79,7 @@ async def open_store(
     """
     database = await asyncio.to_thread(open_database, place, clock=clock, owner=owner)
     try:
-        database.start_listening()
+        await database.start_listening()
         yield _kind(database)(
             database=database,
             tenant=tenant,
