@@ -26,7 +26,7 @@ BROKEN: tuple[tuple[str, Fault], ...] = (
 """What a start heals, what a restart heals, what nothing heals, what a person did."""
 VICTIMS, BYSTANDERS = 10, 30
 SEEN, SILENT = "alpha", "cellar"
-"""The Docker host that answers, and one that does not, which is one more root. Alerts name theirs."""
+"""The Docker host that answers, and one that does not: one more root. Alerts name theirs."""
 OF_HOST, OF_NOBODY, OF_ROOTS, AGAIN = 0.25, 0.03, 0.02, 0.10
 """Shares of the alerts: about the silent host, about nothing we know, about roots; repeats."""
 
