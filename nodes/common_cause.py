@@ -131,4 +131,4 @@ async def _part_of(
     if state.get("parent") != told.id:
         await deps.ledger.fold(state["incident"], told.id)
     reason = f"{why}; people were told in incident {told.id}"
-    return {"parent": told.id, "outcome": "folded", "reason": reason}
+    return {"parent": told.id, "outcome": "folded", "reason": reason, "wake_at": None}
