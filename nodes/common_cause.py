@@ -12,7 +12,7 @@ from domain.incident import Incident
 from domain.state import IncidentState
 from domain.target import Found
 from policy.common_cause import same_trouble
-from policy.relations import dependencies
+from policy.relations import at_rest, dependencies
 
 PARENT_LOOK = timedelta(hours=1)
 """A parent's end wakes its folded ones; this is the net below."""
@@ -97,10 +97,10 @@ async def silent_host(state: IncidentState, deps: Deps, host: str) -> IncidentSt
 
 
 def below(found: Found, docker: Inventory) -> list[ContainerFacts]:
-    """What the target stands on and is unwell."""
+    """What the target stands on and is unwell; a job that ended well is not missed."""
     patient = facts_of(found, docker)
     stands_on = dependencies(patient, docker.containers) if patient else []
-    return [one for one in stands_on if not one.well]
+    return [one for one in stands_on if not one.well and not at_rest(one)]
 
 
 def facts_of(found: Found, docker: Inventory) -> ContainerFacts | None:
