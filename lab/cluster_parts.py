@@ -8,7 +8,7 @@ from typing import Literal
 MIB = 1024**2
 PERSON = "root@pam"
 
-ClusterFault = Literal[
+GuestFault = Literal[
     "stopped",
     "oom",
     "memory_full",
@@ -20,9 +20,10 @@ ClusterFault = Literal[
     "ha_stopped",
     "ha_error",
     "unstartable",
-    "node_offline",
 ]
-"""What can befall a guest or a node; `Cluster.break_` says what each one does."""
+"""What can befall a guest; `Cluster.break_` says what each one does."""
+ClusterFault = Literal[GuestFault, "node_offline"]
+"""The same, or a node's."""
 
 
 class ClusterRefusal(Exception):

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from lab.cluster_parts import GuestFault
 from lab.rules import CATALOGUE, Rule
-from lab.scenario_cluster import Datacenter, GuestFault, GuestVerb
+from lab.scenario_cluster import Datacenter, GuestVerb
 from lab.scenario_part import Name, Part, Seconds, Size
 
 Verb = Literal[

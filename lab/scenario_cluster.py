@@ -6,20 +6,6 @@ from pydantic import Field, model_validator
 
 from lab.scenario_part import Name, Part
 
-GuestFault = Literal[
-    "stopped",
-    "oom",
-    "memory_full",
-    "paused",
-    "paused_by_person",
-    "stopped_by_person",
-    "locked",
-    "backup_stop",
-    "ha_stopped",
-    "ha_error",
-    "unstartable",
-]
-"""What can befall a guest; `lab.cluster.Cluster.break_` says what each one does."""
 GuestVerb = Literal[
     "start_guest",
     "reboot_guest",

@@ -65,7 +65,6 @@ class Arrivals(Part):
         """
         if not alerts:
             return []
-        self.arriving.came()
         try:
             return await self.database.write(self._accept, [storable(alert) for alert in alerts])
         except Transient as error:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from domain.ports import Clock
-from memory.arriving import Arriving
 from memory.database import Database
 from memory.kept import Kept
 
@@ -23,4 +22,3 @@ class Part:
     channels: tuple[str, ...] = ()
     window: timedelta = timedelta(hours=1)
     kept: Kept = field(default_factory=Kept, repr=False)
-    arriving: Arriving = field(default_factory=Arriving, repr=False)

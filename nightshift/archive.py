@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -108,8 +108,10 @@ def _copied(folder: Path, room: Path, *, with_token: bool) -> dict[str, Path]:
 def _pack(path: Path, manifest: Manifest, copies: dict[str, Path]) -> None:
     """The manifest, then the files; on the disk when this returns, or not there at all."""
     body = manifest.model_dump_json(indent=2).encode()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        try:
+    with ExitStack() as undo:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        undo.callback(path.unlink)
+        with os.fdopen(descriptor, "wb") as file:
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
                 first = tarfile.TarInfo(MANIFEST)
                 first.size, first.mode = len(body), 0o600
@@ -118,9 +120,7 @@ def _pack(path: Path, manifest: Manifest, copies: dict[str, Path]) -> None:
                     archive.add(copy, arcname=name, recursive=False, filter=_nobodys)
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
+        undo.pop_all()
 
 
 def _nobodys(info: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -34,8 +34,6 @@ TRIES = 8
 """Failed segments of one incident in a row before it ends as failed."""
 BACKOFF_S = 2.0
 IDLE_S = 1.0
-GIVE_WAY_S, STEP_S = 2.0, 0.05
-"""How long new work waits at most while alerts are rushing in, and how often it looks."""
 LOOKS: list[str] = ["monitor", "verify"]
 """After these a run may have to wait, which holds no worker."""
 
@@ -53,7 +51,6 @@ class Runs:
     async def work(self) -> None:
         """One worker: take a job, drive it, again; idle until something changes."""
         while not self._stopping.is_set():
-            await self._give_way()
             seen = self._store.change_count
             try:
                 job = await self._store.take()
@@ -70,13 +67,6 @@ class Runs:
         """Take no further job; running segments end after the node that runs now."""
         self._stopping.set()
         self._control.request_drain("this process is shutting down")
-
-    async def _give_way(self) -> None:
-        """Accepting goes first: a segment begun in a rush would make every sender wait."""
-        for _ in range(int(GIVE_WAY_S / STEP_S)):
-            if not self._store.arriving.rush or self._stopping.is_set():
-                return
-            await self._deps.clock.sleep(STEP_S)
 
     async def _idle(self, seen: int) -> None:
         seconds = IDLE_S

@@ -53,9 +53,9 @@ def serve(
 
 
 def _share_arenas() -> None:
-    """Let glibc's threads share two heaps: with one each, an idle process grows by 10 MB an hour.
+    """Let glibc's threads share two heaps: with one each, an idle process grew from 139 MiB to 150.
 
-    Measured by resident size: 139 MiB after 25 s, 150 after 21 min; no Python object stays.
+    Resident, within 21 min and without one alert; no Python object stayed.
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
