@@ -1,10 +1,12 @@
 # Build from the top of the repository: docker build -t nightshift .
+# For several hosts: docker build -t nightshift --build-arg LOCK=requirements-postgres.lock .
 FROM python:3.12-slim AS build
+ARG LOCK=requirements.lock
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 LANGGRAPH_STRICT_MSGPACK=true
-COPY requirements.lock requirements-dev.lock ./
+COPY requirements.lock requirements-postgres.lock requirements-dev.lock ./
 RUN python -m venv /opt/venv \
- && /opt/venv/bin/python -m pip install --require-hashes --no-deps -r requirements.lock
+ && /opt/venv/bin/python -m pip install --require-hashes --no-deps -r $LOCK
 RUN python -m venv /opt/check \
  && /opt/check/bin/python -m pip install --require-hashes --no-deps -r requirements-dev.lock
 COPY pyproject.toml .importlinter README.md LICENSE server.py ./

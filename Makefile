@@ -39,9 +39,10 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter, codespell
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell
 
 # Versions that are locked stay; ARGS=--upgrade takes newer ones.
-lock: $(VENV)/.dev ## both locks, from pyproject.toml
+lock: $(VENV)/.dev ## the locks, from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) --group dev --extra mcp pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) -c requirements.lock --extra postgres pyproject.toml -o requirements-postgres.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate $(ARGS) --group dev --extra mcp --extra postgres pyproject.toml -o requirements-dev.lock
 
 format: $(VENV)/.dev ## ruff's own hand
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

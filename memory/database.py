@@ -7,8 +7,9 @@ at a lock (docs/adr/0001). Durability: WAL, and `synchronous=FULL`: a commit is 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -36,6 +37,9 @@ A delivery waits for writes that wait before it, and for little longer than Aler
 class Database:
     """Runs functions of a connection as whole transactions, off the event loop."""
 
+    shared = False
+    """Whether other processes write here as this one does."""
+
     def __init__(self, path: Path, *, owner: bool, lock: int | None) -> None:
         self.path = path
         self.owner = owner
@@ -44,9 +48,15 @@ class Database:
         self._closed = False
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
-        self.writer = _engine(path, begin="BEGIN IMMEDIATE", size=1, pragmas=())
-        self.reader = _engine(path, begin="BEGIN", size=READERS, pragmas=("query_only=ON",))
+        self.writer, self.reader = self._engines()
         self._together = Together(self.writer)
+
+    def _engines(self) -> tuple[Engine, Engine]:
+        """The one that writes and the one that reads."""
+        return (
+            _engine(self.path, begin="BEGIN IMMEDIATE", size=1, pragmas=()),
+            _engine(self.path, begin="BEGIN", size=READERS, pragmas=("query_only=ON",)),
+        )
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -57,13 +67,26 @@ class Database:
         Raises Transient.
         """
         told = partial(asyncio.get_running_loop().call_soon_threadsafe, self.changes.notify)
-        return await self._write(lambda connection: work(connection, *args, **kwargs), told)
+        whole = self.prepared(lambda connection: work(connection, *args, **kwargs), quiet=False)
+        return await self._write(whole, told)
 
     async def write_quietly(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The same for what nobody waits for. Raises Transient."""
-        return await self._write(lambda connection: work(connection, *args, **kwargs), _nobody)
+        whole = self.prepared(lambda connection: work(connection, *args, **kwargs), quiet=True)
+        return await self._write(whole, _nobody)
+
+    def prepared(
+        self, work: Callable[[Connection], T], *, quiet: bool
+    ) -> Callable[[Connection], T]:
+        """A write as this database wants it; a file's only writer needs nothing."""
+        return work
+
+    def queued(
+        self, connection: Connection, tenant: str, incidents: Sequence[str], delay: timedelta
+    ) -> None:
+        """Incidents got a job due after `delay`; in a file, the row is the job."""
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -94,6 +117,9 @@ class Database:
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise Transient(f"the store did not do it: {reason(error)}") from error
 
+    async def start_listening(self) -> None:
+        """Hear of other processes' changes; those of a file are looked for by whoever waits."""
+
     async def close(self) -> None:
         """Wait for what runs, then let go of the file and its lock."""
         if self._closed:
@@ -104,10 +130,14 @@ class Database:
     def _close(self) -> None:
         self._reading.shutdown()
         self._writing.shutdown()
-        self.reader.dispose()
-        self.writer.dispose()
+        self.dispose()
         if self._lock is not None:
             os.close(self._lock)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self.reader.dispose()
+        self.writer.dispose()
 
 
 def _transaction(

@@ -31,9 +31,12 @@ class Desired(Part):
             await self.database.write_quietly(self._saw, list(events))
 
     async def well(self, facts: ContainerFacts) -> None:
-        """Keep the facts of a container that is well now; unchanged facts cost nothing."""
+        """Keep the facts of a container that is well now.
+
+        Unchanged facts cost nothing, unless another process may have written others since.
+        """
         key = facts.target.key
-        if self.kept.well.get(key) != facts:
+        if self.database.shared or self.kept.well.get(key) != facts:
             await self.database.write_quietly(self._well, facts)
             self.kept.well[key] = facts
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -16,6 +17,22 @@ from domain.incident import Episode
 FILE = "nightshift.db"
 PAGE = 1000
 _PAGE = "SELECT id, body FROM episodes WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?"
+
+
+class EpisodeRows(Protocol):
+    """Where a ledger's episodes are read."""
+
+    def after(self, row: int) -> Iterator[tuple[int, Episode]]:
+        """Row number and episode, row numbers above `row`, oldest first. Raises Transient."""
+
+
+def open_episodes(place: Path | str, *, tenant: str) -> EpisodeRows:
+    """The episodes of the store there; nothing is opened before they are read."""
+    if "://" not in str(place):
+        return EpisodeFile(Path(place), tenant=tenant)
+    from memory.episodes_postgres import EpisodeServer
+
+    return EpisodeServer(str(place), tenant=tenant)
 
 
 class EpisodeFile:

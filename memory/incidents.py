@@ -14,7 +14,7 @@ from domain.alert import Severity
 from domain.incident import Episode
 from domain.recall import symptom_of
 from memory.embeddings import LexicalEmbeddings, document_terms, query_terms
-from memory.episodes import EpisodeFile
+from memory.episodes import open_episodes
 from memory.exact import ExactIndex
 from memory.fusion import ranked
 from memory.history import SimilarIncident, markdown
@@ -28,17 +28,18 @@ CANDIDATES = 50
 class IncidentMemory:
     """Past incidents of a data directory, whether its service runs or not.
 
-    Without `data_dir` it is found like the service finds it: `NIGHTSHIFT_DATA_DIR`, else `data`
-    in the working directory. An empty or new directory has no incidents and no errors. Each
+    `data_dir` may be the `postgresql://` address of a shared store. Without it, it is found like
+    the service finds it: `DATABASE_URL`, `NIGHTSHIFT_DATA_DIR`, else `data` in the working
+    directory. An empty or new directory has no incidents and no errors. Each
     method first reads what the ledger has gained since the last; all raise Transient when the
     store is there but cannot be read.
     """
 
     def __init__(self, data_dir: Path | str | None = None) -> None:
         location = Location()
-        self._folder = Path(data_dir) if data_dir is not None else location.nightshift_data_dir
+        self._place = location.place if data_dir is None else data_dir
         self._tenant = location.nightshift_tenant
-        self._ledger = EpisodeFile(self._folder, tenant=self._tenant)
+        self._ledger = open_episodes(self._place, tenant=self._tenant)
         self._model = LexicalEmbeddings()
         self._index = ExactIndex()
         self._episodes: dict[str, Episode] = {}
@@ -102,7 +103,7 @@ class IncidentMemory:
             resolution_status=resolution_status,
             resolution_time=resolution_time_seconds,
         )
-        keep(episode, folder=self._folder, tenant=self._tenant)
+        keep(episode, place=self._place, tenant=self._tenant)
         return episode.incident
 
     def _read(self) -> None:

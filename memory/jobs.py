@@ -22,6 +22,7 @@ def add_jobs(
     if wanted:
         row = {"tenant": part.tenant, "why": why, "due_at": at, "taken_at": None}
         connection.execute(_INSERT, [{**row, "incident": incident} for incident in wanted])
+        part.database.queued(connection, part.tenant, wanted, at - part.clock.now())
 
 
 def drop_expiry(connection: Connection, incident: str) -> None:

@@ -221,10 +221,9 @@ def sealed(connection: Connection) -> Sealed:
 
 
 def _audit(connection: Connection, heads: set[str]) -> Audit:
-    rows = connection.execution_options(yield_per=BATCH).execute(
-        select(journal).order_by(journal.c.seq)
-    )
-    return check(rows.mappings(), heads)
+    wanted = select(journal).order_by(journal.c.seq)
+    with connection.execution_options(yield_per=BATCH).execute(wanted) as rows:
+        return check(rows.mappings(), heads)
 
 
 def check(rows: Iterable[RowMapping], heads: Iterable[str] = ()) -> Audit:

@@ -101,6 +101,11 @@ def _create(connection: Connection) -> None:
     """All tables; the journal and what points into it can only grow."""
     tables.metadata.create_all(connection)
     connection.execute(insert(tables.counters).values(name="fence", value=0))
+    if connection.dialect.name == "postgresql":
+        from memory.schema_postgres import complete
+
+        complete(connection, APPEND_ONLY)
+        return
     for table in APPEND_ONLY:
         _append_only(connection, table)
 

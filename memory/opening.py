@@ -19,11 +19,13 @@ CHECKED_BYTES = 32 * 1024**2
 
 
 def open_database(place: Path | str, *, clock: Clock, owner: bool) -> Database:
-    """Open or create the file and bring it up to date; call it in a thread.
+    """Open or create the file, or the server's database, up to date; call it in a thread.
 
     The owner (the service) keeps others who want to be owner out; without it (the command line)
     the file must exist and be up to date. Raises BadConfiguration.
     """
+    if is_server(place):
+        return _on_server(str(place), clock=clock, owner=owner)
     path = _file(place)
     lock = _own(path) if owner else None
     try:
@@ -36,6 +38,22 @@ def open_database(place: Path | str, *, clock: Clock, owner: bool) -> Database:
         raise
 
 
+def is_server(place: Path | str) -> bool:
+    """Whether this is the address of a PostgreSQL database."""
+    return str(place).startswith(("postgresql://", "postgres://"))
+
+
+def _on_server(place: str, *, clock: Clock, owner: bool) -> Database:
+    try:
+        from memory.opening_postgres import open_postgres
+    except ImportError as error:
+        raise BadConfiguration(
+            f"DATABASE_URL names PostgreSQL, and {error.name!r} is not installed: "
+            "pip install 'nightshift[postgres]'"
+        ) from error
+    return open_postgres(place.replace("postgres://", "postgresql://", 1), clock=clock, owner=owner)
+
+
 def _file(place: Path | str) -> Path:
     text = str(place)
     if "://" not in text:
@@ -44,7 +62,7 @@ def _file(place: Path | str) -> Path:
     if scheme != "sqlite" or not rest:
         raise BadConfiguration(
             f"DATABASE_URL has the scheme {text.partition('://')[0]!r}; "
-            "this Nightshift stores in a directory or in sqlite:///path/to/file"
+            "Nightshift stores in a directory, sqlite:///path/to/file or postgresql://user@host/name"
         )
     return Path(rest)
 

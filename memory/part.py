@@ -13,7 +13,8 @@ class Part:
     """A view of one database: whose rows, by which clock.
 
     `channels` get a message of every incident; `window` is how far back a standing looks, and
-    how long a latched target must be quiet to be free.
+    how long a latched target must be quiet to be free; `takeover` is how long a worker of a
+    cluster may give no sign of life before it counts as dead.
     """
 
     database: Database
@@ -21,4 +22,5 @@ class Part:
     clock: Clock
     channels: tuple[str, ...] = ()
     window: timedelta = timedelta(hours=1)
+    takeover: timedelta = timedelta(seconds=35)
     kept: Kept = field(default_factory=Kept, repr=False)

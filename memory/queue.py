@@ -18,7 +18,7 @@ _NOW = bindparam("now", type_=Instant)
 _TENANT = bindparam("tenant", type_=Text)
 _BUSY = jobs.alias("busy")
 _FREE = ~exists().where(_BUSY.c.incident == jobs.c.incident, _BUSY.c.taken_at.is_not(None))
-_NEXT = (
+NEXT = (
     select(jobs)
     .where(jobs.c.tenant == _TENANT, jobs.c.taken_at.is_(None), jobs.c.due_at <= _NOW, _FREE)
     .order_by(jobs.c.due_at, jobs.c.id)
@@ -84,13 +84,8 @@ class Queue(Part):
     def _take(self, connection: Connection) -> Job | None:
         now = self.clock.now()
         mind_the_clock(connection, self, now=now)
-        row = connection.execute(_NEXT, {"tenant": self.tenant, "now": now}).mappings().first()
-        if row is None:
-            return None
-        connection.execute(_TAKE, {"job": row["id"], "now": now})
-        connection.execute(_DROP_COVERED, {"of": row["incident"], "now": now})
-        set_open(connection, row["incident"])
-        return _job(row)
+        row = connection.execute(NEXT, {"tenant": self.tenant, "now": now}).mappings().first()
+        return None if row is None else take_row(connection, row, now=now)
 
     def _give_back(self, connection: Connection, job: Job) -> None:
         connection.execute(update(jobs).where(jobs.c.id == job.id).values(taken_at=None))
@@ -110,10 +105,11 @@ class Queue(Part):
         return due
 
     def _recover(self, connection: Connection) -> int:
-        mine = jobs.c.tenant == self.tenant
-        connection.execute(
-            update(jobs).where(mine, jobs.c.taken_at.is_not(None)).values(taken_at=None)
-        )
+        self.kept.latest = last_event_time(connection, self)
+        return self._requeue(connection)
+
+    def _requeue(self, connection: Connection) -> int:
+        self._return_taken(connection)
         parents = incidents.alias("parents")
         folded = exists().where(parents.c.id == incidents.c.parent, parents.c.status != "done")
         idle = select(incidents.c.id).where(
@@ -123,11 +119,20 @@ class Queue(Part):
             ~folded,
         )
         now = self.clock.now()
-        self.kept.latest = last_event_time(connection, self)
         mind_the_clock(connection, self, now=now)
         add_jobs(connection, self, list(connection.scalars(idle)), why="resume", at=now)
+        mine = jobs.c.tenant == self.tenant
         return connection.scalar(select(func.count()).select_from(jobs).where(mine)) or 0
 
+    def _return_taken(self, connection: Connection) -> None:
+        """Whoever took a job before this process began is dead."""
+        taken = (jobs.c.tenant == self.tenant, jobs.c.taken_at.is_not(None))
+        connection.execute(update(jobs).where(*taken).values(taken_at=None))
 
-def _job(row: RowMapping) -> Job:
+
+def take_row(connection: Connection, row: RowMapping, *, now: datetime) -> Job:
+    """This job is taken, and its incident's other due ones are gone with it."""
+    connection.execute(_TAKE, {"job": row["id"], "now": now})
+    connection.execute(_DROP_COVERED, {"of": row["incident"], "now": now})
+    set_open(connection, row["incident"])
     return Job(id=row["id"], incident=row["incident"], why=row["why"], due_at=row["due_at"])

@@ -13,7 +13,7 @@ from memory.approvals import Approvals
 from memory.backup import copy_store
 from memory.budget import Budget
 from memory.claims import Claims
-from memory.database import insert_into
+from memory.database import Database, insert_into
 from memory.desired import Desired
 from memory.digests import Gathering
 from memory.inbox import Arrivals
@@ -91,22 +91,34 @@ async def open_store(
     channels: Sequence[str] = (),
     owner: bool = True,
     window_s: float = 3600.0,
+    takeover_s: float = 35.0,
 ) -> AsyncIterator[Store]:
-    """Open the store in this data directory, or at this `sqlite:///` address.
+    """Open the store in this data directory, or at this `sqlite:///` or `postgresql://` address.
 
-    The service is the `owner`: it creates the file, brings it up to date and works its jobs; a
-    second owner is refused. Others (the command line) read and write beside it. `channels` get
-    the messages; `window_s` is how far back a standing looks, and
-    how long a latched target must be quiet. Raises BadConfiguration.
+    The service is the `owner`: it creates the file, brings it up to date and works its jobs; of a
+    file, a second owner is refused. Others (the command line) read and write beside it.
+    `channels` get the messages; `window_s` is how far back a standing looks, and how long a
+    latched target must be quiet; `takeover_s` when a worker beside us counts as dead.
+    Raises BadConfiguration, Transient (no server there).
     """
     database = await asyncio.to_thread(open_database, place, clock=clock, owner=owner)
     try:
-        yield Store(
+        await database.start_listening()
+        yield _kind(database)(
             database=database,
             tenant=tenant,
             clock=clock,
             channels=tuple(channels),
             window=timedelta(seconds=window_s),
+            takeover=timedelta(seconds=takeover_s),
         )
     finally:
         await database.close()
+
+
+def _kind(database: Database) -> type[Store]:
+    if not database.shared:
+        return Store
+    from memory.cluster_store import ClusterStore
+
+    return ClusterStore

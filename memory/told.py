@@ -60,21 +60,21 @@ def _names(systems: Iterable[str]) -> list[str]:
     return [systems] if isinstance(systems, str) else list(systems)
 
 
-def keep(episode: Episode, *, folder: Path, tenant: str) -> None:
-    """Write it into the store of that data directory, made here if there is none.
+def keep(episode: Episode, *, place: Path | str, tenant: str) -> None:
+    """Write it into the store of that data directory, made here if there is none, or server.
 
     Works beside a running service and inside a running event loop. Raises Transient, and
     BadConfiguration where the store is of another version or the directory is not ours.
     """
     with ThreadPoolExecutor(1) as apart:
-        apart.submit(asyncio.run, _keep(episode, folder, tenant)).result()
+        apart.submit(asyncio.run, _keep(episode, place, tenant)).result()
 
 
-async def _keep(episode: Episode, folder: Path, tenant: str) -> None:
+async def _keep(episode: Episode, place: Path | str, tenant: str) -> None:
     from sqlalchemy import Connection, insert
 
     from memory import tables
-    from memory.opening import open_database
+    from memory.opening import is_server, open_database
 
     def _write(connection: Connection) -> None:
         connection.execute(insert(tables.incidents).values(_incident(episode, tenant)))
@@ -89,7 +89,8 @@ async def _keep(episode: Episode, folder: Path, tenant: str) -> None:
             )
         )
 
-    store = open_database(folder, clock=_Now(), owner=not (folder / FILE).exists())
+    new = not is_server(place) and not (Path(place) / FILE).exists()
+    store = open_database(place, clock=_Now(), owner=new)
     try:
         await store.write_quietly(_write)
     finally:

@@ -1,4 +1,7 @@
-"""Where LangGraph's checkpoints go: a file of its own, strict about what it reads back."""
+"""Where LangGraph's checkpoints go, strict about what is read back.
+
+A file of its own, or the PostgreSQL database that several hosts share.
+"""
 
 import asyncio
 import os
@@ -35,6 +38,19 @@ def strict_serde() -> JsonPlusSerializer:
     make this process import anything. The same as LANGGRAPH_STRICT_MSGPACK=true, said in code.
     """
     return JsonPlusSerializer(allowed_msgpack_modules=None, pickle_fallback=False)
+
+
+@asynccontextmanager
+async def open_saver(place: Path | str) -> AsyncIterator[BaseCheckpointSaver[str]]:
+    """The checkpoints of the store at that place: a data directory, a server's address."""
+    if isinstance(place, Path):
+        async with open_checkpoints(place / CHECKPOINTS) as saver:
+            yield saver
+        return
+    from nightshift.checkpoints_postgres import open_in_postgres
+
+    async with open_in_postgres(place, strict_serde()) as server:
+        yield server
 
 
 @asynccontextmanager

@@ -40,12 +40,13 @@ def components(
 
     found: dict[str, Component] = {
         "database": database,
-        "disk": disk,
         "clock": Timekeeper(deps.clock).say,
         "docker": docker,
         "memory": memory,
         **_where_configured(deps),
     }
+    if not store.database.shared:
+        found["disk"] = disk
     return found | {notifier.name: notifier.last.say for notifier in notifiers}
 
 
@@ -71,5 +72,8 @@ def _where_configured(deps: Deps) -> dict[str, Component]:
 
 
 def _room(folder: Path) -> str:
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return f"{str(folder)!r} cannot be looked at: {error.strerror}"
     return "ok" if free >= ROOM else f"only {free // 1024**2} MiB are free under {str(folder)!r}"

@@ -6,6 +6,8 @@ import httpx
 
 from nightshift.doctor import Finding
 from nightshift.settings import Settings
+from nightshift.wiring_cluster import NOBODY, crew_of
+from nightshift.wiring_store import place_of, shared
 
 TIMEOUT_S = 3.0
 BEHIND = 10
@@ -35,15 +37,18 @@ async def database(settings: Settings) -> list[Finding]:
     from memory.store import open_store
     from nightshift.clock import SystemClock
 
-    folder = settings.nightshift_data_dir
-    if not (folder / FILE).exists():
+    file = settings.nightshift_data_dir / FILE
+    if not shared(settings) and not file.exists():
         return [Finding(name="database", state="ok", detail="none yet: the first start makes it")]
     async with open_store(
-        folder, tenant=settings.nightshift_tenant, clock=SystemClock(), owner=False
+        place_of(settings), tenant=settings.nightshift_tenant, clock=SystemClock(), owner=False
     ) as store:
-        stats = await store.stats()
-    size = (folder / FILE).stat().st_size / 1024**2
-    detail = f"{stats.incidents} incidents, {size:.1f} MiB, {stats.queue_depth} waiting jobs"
+        stats, crew = await store.stats(), await crew_of(store)
+    where = crew if shared(settings) else f"{file.stat().st_size / 1024**2:.1f} MiB"
+    detail = f"{stats.incidents} incidents, {where}, {stats.queue_depth} waiting jobs"
+    if shared(settings) and crew == NOBODY:
+        mend = "start one: nightshift worker (or nightshift serve)"
+        return [Finding(name="database", state="failed", detail=detail, mend=mend)]
     if stats.paused:
         mend = "nightshift resume"
         detail = f"paused: {stats.paused}"
@@ -59,7 +64,7 @@ async def memory_index(settings: Settings) -> list[Finding]:
     """Whether what was learned can be read and compared."""
     from memory.incidents import IncidentMemory
 
-    memory = IncidentMemory(settings.nightshift_data_dir)
+    memory = IncidentMemory(place_of(settings))
     found = await asyncio.to_thread(memory.get_incident_stats)
     detail = f"{found['total_incidents']} incidents remembered"
     if settings.qdrant_url:

@@ -16,7 +16,7 @@ from domain.journal import Entry, Standing
 from domain.plain import Plain, Record
 from graph.build import build
 from memory.store import Store
-from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
+from nightshift.checkpoints import open_saver
 from nightshift.runs import config_of
 
 LOOK_BACK = timedelta(hours=1)
@@ -52,10 +52,10 @@ class Recording(Record):
         return next((step for step in self.steps if node in step.next), None)
 
 
-async def read_recording(store: Store, data_dir: Path, incident_id: str) -> Recording:
-    """Collect it from the store and the checkpoint file. Raises NotFound."""
+async def read_recording(store: Store, place: Path | str, incident_id: str) -> Recording:
+    """Collect it from the store and the checkpoints beside it. Raises NotFound."""
     incident = await store.incident(incident_id)
-    steps = steps_of(await _history(data_dir, incident_id))
+    steps = steps_of(await _history(place, incident_id))
     ids = {one: None for step in steps for one in _evidence_ids(step.values)}
     evidence = await store.evidence(incident_id, list(ids))
     return Recording(
@@ -92,11 +92,10 @@ def steps_of(history: list[StateSnapshot]) -> list[Step]:
     return steps
 
 
-async def _history(data_dir: Path, incident: str) -> list[StateSnapshot]:
-    """The incident's checkpoints, oldest first; none where there is no file of them."""
-    path = data_dir / CHECKPOINTS
+async def _history(place: Path | str, incident: str) -> list[StateSnapshot]:
+    """The incident's checkpoints, oldest first; none where nobody wrote any."""
     async with AsyncExitStack() as stack:
-        saver = await stack.enter_async_context(open_checkpoints(path))
+        saver = await stack.enter_async_context(open_saver(place))
         graph = build().compile(checkpointer=saver)
         found = [one async for one in graph.aget_state_history(config_of(incident))]
     return found[::-1]

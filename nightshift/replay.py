@@ -31,6 +31,7 @@ from nightshift.recording import Recording, Step, read_recording
 from nightshift.runs import first_state
 from nightshift.settings import Settings
 from nightshift.wiring import bounded, open_reasoner
+from nightshift.wiring_store import place_of
 from policy.money import NANO
 from tools.docker_own import own_container_id
 from tools.runbooks import load as load_runbooks
@@ -64,7 +65,7 @@ async def replay(
     asking = settings.model_copy(update={"llm_model": model, "llm_mode": "always"})
     limits = bounded(asking if model else settings, own_id=own_container_id() or "")
     limits = overruled(limits, policy or {})
-    recording = await read_recording(store, settings.nightshift_data_dir, incident_id)
+    recording = await read_recording(store, place_of(settings), incident_id)
     begin, purse = _values_before(recording, from_node), ReplayPurse()
     async with AsyncExitStack() as stack:
         deps = recorded_deps(

@@ -61,7 +61,7 @@ class Runs:
             if job is None:
                 await self._idle(seen)
             else:
-                await self._segment(job)
+                await self.segment(job)
 
     def stop(self) -> None:
         """Take no further job; running segments end after the node that runs now."""
@@ -77,7 +77,7 @@ class Runs:
                 seconds = min(IDLE_S, max(0.01, left))
         await self._store.wait_change(seen, timeout=seconds)
 
-    async def _segment(self, job: Job) -> None:
+    async def segment(self, job: Job) -> None:
         """Drive one job. The one place where any error is caught: a run must not end a worker.
 
         A worker that is cancelled gives nothing back: what it sent may still take place, and who

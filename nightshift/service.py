@@ -13,6 +13,7 @@ from domain.errors import NightshiftError
 from domain.plain import Plain
 from memory.store import Store
 from nightshift.check import Check, own_alert
+from nightshift.crew import Crew, OwnCrew
 from nightshift.heard import HeardNotifier
 from nightshift.metrics import Live
 from nightshift.runs import Runs
@@ -43,9 +44,10 @@ class Service:
         watch: Watch,
         components: dict[str, Component],
         notifiers: Sequence[HeardNotifier] = (),
+        crew: Crew | None = None,
     ) -> None:
         self.settings, self.store, self.deps = settings, store, deps
-        self._runs, self._watch = runs, watch
+        self._runs, self._crew, self._watch = runs, crew or OwnCrew(runs), watch
         self._check = Check(store, deps)
         self._components, self._notifiers = components, notifiers
         self._state: dict[str, str] = {}
@@ -88,20 +90,26 @@ class Service:
 
     def start(self, background: dict[str, Coroutine[Any, Any, None]]) -> None:
         """Start the workers and everything else that runs beside them."""
-        for number in range(self.settings.nightshift_workers):
-            self._begin(f"worker-{number}", self._runs.work())
-        self._begin("watch", self._watch.run())
+        for number, work in enumerate(self._crew.workers(self.settings.nightshift_workers)):
+            self._begin(f"worker-{number}", work)
+        self._begin("watch", self._crew.alone("watch", self._watch.run))
         self._begin("health", self._look_after())
-        if self.settings.nightshift_check_every_s > 0:
-            self._begin("check", self._check_every())
+        every = self.settings.nightshift_check_every_s
+        if every > 0:
+            self._begin("check", self._crew.every(every, self._check_quietly))
         if self.settings.heartbeat_url is not None:
             self._begin("heartbeat", self._heartbeat(self.settings.heartbeat_url))
         for name, task in background.items():
             self._begin(name, task)
 
+    def start_accepting(self) -> None:
+        """Only take alerts in: other processes work on them."""
+        self._watch.stand_by()
+        self._begin("health", self._look_after())
+
     def drain(self) -> None:
         """Take no more jobs; running segments end at their next checkpoint."""
-        self._runs.stop()
+        self._crew.stop()
 
     async def stop(self) -> None:
         """Drain, then end what is left: a node that takes longer runs again at the next start."""
@@ -137,13 +145,11 @@ class Service:
         words = await asyncio.gather(*(_word(self._components[name]) for name in names))
         self._state = dict(zip(names, words, strict=True))
 
-    async def _check_every(self) -> None:
-        while True:
-            await asyncio.sleep(self.settings.nightshift_check_every_s)
-            try:
-                await self.check_now()
-            except NightshiftError as error:
-                log.warning("check_failed", error=str(error))
+    async def _check_quietly(self) -> None:
+        try:
+            await self.check_now()
+        except NightshiftError as error:
+            log.warning("check_failed", error=str(error))
 
     async def _heartbeat(self, url: SecretStr) -> None:
         """Tell a dead man's switch that we live, but only while we are ready."""

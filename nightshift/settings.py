@@ -39,6 +39,14 @@ def _web(value: str | SecretStr | None) -> str | SecretStr | None:
     return value
 
 
+def _server(value: SecretStr | None) -> SecretStr | None:
+    """Refuse what is no PostgreSQL address; the sentence never repeats it."""
+    known = ("postgresql://", "postgres://")
+    if value is not None and not value.get_secret_value().startswith(known):
+        raise ValueError("should begin with postgresql://; without it, SQLite is used")
+    return value
+
+
 def _addressed(hosts: dict[str, str]) -> dict[str, str]:
     """Refuse a Docker host without an address: it would silently be the local one."""
     if not all("://" in url for url in hosts.values()):
@@ -60,6 +68,8 @@ class Settings(BaseSettings):
     nightshift_host: str = "127.0.0.1"
     nightshift_port: int = Field(default=5000, ge=0, le=65535)
     nightshift_data_dir: Path = Path("data")
+    database_url: SecretStr | None = None
+    """`postgresql://user:password@host:5432/name`; empty: SQLite files in the data directory."""
     nightshift_token: SecretStr | None = None
     nightshift_basic_auth: SecretStr | None = None
     nightshift_tenant: str = "default"
@@ -184,6 +194,7 @@ class Settings(BaseSettings):
     _check_web = field_validator(
         "prometheus_url", "alertmanager_url", "telegram_base_url", "heartbeat_url"
     )(_web)
+    _check_database = field_validator("database_url")(_server)
     _check_hosts = field_validator("docker_hosts")(_addressed)
 
     def limits(self) -> Limits:

@@ -28,6 +28,10 @@ class Watch:
         self._containers, self._store, self._clock = containers, store, clock
         self.problem = "not connected yet"
 
+    def stand_by(self) -> None:
+        """Another process follows the stream: that we do not is no problem."""
+        self.problem = ""
+
     async def run(self) -> None:
         """Follow the stream for ever; after a break take it up where it ended."""
         while True:

@@ -24,9 +24,10 @@ from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
 from nightshift.anchors import Keeper
-from nightshift.checkpoints import CHECKPOINTS, open_checkpoints
+from nightshift.checkpoints import open_saver
 from nightshift.clock import SystemClock
 from nightshift.components import components
+from nightshift.crew import Crew
 from nightshift.heard import HeardNotifier, HeardReasoner
 from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
@@ -36,7 +37,9 @@ from nightshift.service import Service
 from nightshift.settings import Settings
 from nightshift.sharing import SharedSurveys
 from nightshift.watch import Watch
+from nightshift.wiring_cluster import open_crew
 from nightshift.wiring_memory import open_memory
+from nightshift.wiring_store import database_needed, place_of, takeover_s
 from nodes.reach import look_around
 from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
@@ -58,44 +61,55 @@ REFILL_EVERY_S = 60.0
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, *, work: bool = True) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings, *, work: bool = True, accept: bool = False
+) -> AsyncIterator[Service]:
     """The service of these settings; with `work` it takes jobs until the block ends.
 
-    Raises BadConfiguration where a setting or a file it needs is wrong.
+    With `accept` and without `work` other processes take them, and only its health is looked
+    after. Raises BadConfiguration where a setting or a file it needs is wrong, Transient where
+    the database's server is out of reach.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        data = settings.nightshift_data_dir
+        place, data = place_of(settings), settings.nightshift_data_dir
         notifiers = [HeardNotifier(one, clock) for one in await _notifiers(settings, stack)]
         channels = tuple(notifier.name for notifier in notifiers)
         store = await stack.enter_async_context(
             open_store(
-                data,
+                place,
                 tenant=settings.nightshift_tenant,
                 clock=clock,
                 channels=channels,
                 window_s=max(3600.0, settings.nightshift_latch_quiet_s),
+                takeover_s=takeover_s(settings),
             )
         )
-        saver = await stack.enter_async_context(open_checkpoints(data / CHECKPOINTS))
+        saver = await stack.enter_async_context(open_saver(place))
         deps = await _deps(settings, stack, store, clock)
+        runs, watch = Runs(store, deps, saver), Watch(deps.containers, store, clock)
+        crew = await open_crew(settings, stack, store, runs, watch)
         service = Service(
             settings=settings,
             store=store,
             deps=deps,
-            runs=Runs(store, deps, saver),
-            watch=Watch(deps.containers, store, clock),
-            components=components(store, deps, data, notifiers),
+            runs=runs,
+            watch=watch,
+            components=components(store, deps, data, notifiers) | crew.components(),
             notifiers=notifiers,
+            crew=crew,
         )
         if work:
             await store.recover()
-            background = _background(store, deps, notifiers, settings)
-            keeper = Keeper(store, data, notifiers, clock)
-            background["audit"] = keeper.run()
+            background = _background(store, deps, notifiers, settings, crew)
+            background["audit"] = crew.alone("audit", Keeper(store, data, notifiers, clock).run)
             if days := settings.nightshift_keep_checkpoints_days:
-                background["retention"] = keep_checkpoints(store, saver, clock, days=days)
+                sweep = partial(keep_checkpoints, store, saver, clock, days=days)
+                background["retention"] = crew.alone("retention", sweep)
             service.start(background)
+        elif accept:
+            service.start_accepting()
+        if work or accept:
             stack.push_async_callback(service.stop)
         await service.look()  # last: what is unfinished does not wait for a dependency's silence
         yield service
@@ -226,6 +240,7 @@ def needs(settings: Settings) -> list[str]:
         heartbeat.get_secret_value() if heartbeat else "",
         f"https://{proxmox}" if proxmox else "",
         *settings.docker_hosts.values(),
+        database_needed(settings),
     ]
     parts = (urlsplit(url) for url in urls)
     return [f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in parts if one.hostname]
@@ -265,27 +280,32 @@ async def _refill(memory: LearnedMemory, clock: Clock) -> None:
 
 
 def _background(
-    store: Store, deps: Deps, notifiers: Sequence[Notifier], settings: Settings
+    store: Store, deps: Deps, notifiers: Sequence[Notifier], settings: Settings, crew: Crew
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
     clock = deps.clock
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
-    tasks: dict[str, Coroutine[Any, Any, None]] = {
-        f"outbox-{notifier.name}": run_outbox(
+
+    def courier(notifier: Notifier) -> Coroutine[Any, Any, None]:
+        return run_outbox(
             store,
             store,
             store,
-            notifier,
+            crew.held(f"outbox-{notifier.name}", notifier),
             clock,
             digests=store,
             digest_after=settings.nightshift_digest_after,
             wakeup=wakeups[notifier.name],
         )
-        for notifier in notifiers
-    }
+
+    tasks: dict[str, Coroutine[Any, Any, None]] = {}
+    for notifier in notifiers:
+        name = f"outbox-{notifier.name}"
+        tasks[name] = crew.alone(name, partial(courier, notifier))
     tasks["outbox-wakeup"] = _wake(store, list(wakeups.values()))
     if isinstance(deps.memory, LearnedMemory):
-        tasks["memory"] = _refill(deps.memory, clock)
+        refill = partial(_refill, deps.memory, clock)
+        tasks["memory"] = crew.alone("memory", refill) if settings.qdrant_url else refill()
     return tasks
 
 

@@ -132,5 +132,5 @@ async def _standing(state: IncidentState, deps: Deps, remedy: Remedy) -> Standin
     standing = await deps.ledger.standing(
         incident, thread=incident, fence=state.get("fence", 0), keys=remedy.touches
     )
-    # Whether it is resolved is looked at by heal, which is later, and looks again.
-    return standing.model_copy(update={"holds_claim": True, "cleared_at": None})
+    # Whether it is resolved heal asks later, and again; for its turn among others heal waits.
+    return standing.model_copy(update={"holds_claim": True, "cleared_at": None, "acting": []})

@@ -95,3 +95,42 @@ def _is_public(host: str) -> bool:
         return ipaddress.ip_address(host).is_global
     except ValueError:
         return False
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server of this session, or a skip."""
+    from tests.postgres import cluster
+
+    with cluster() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The address of a database with an empty store, to be copied."""
+    from memory.opening import open_database
+    from tests.postgres import database
+    from tests.stores import HandClock
+
+    with database(postgres_server) as address:
+        open_database(address, clock=HandClock(), owner=True).dispose()
+        yield address
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: str) -> Iterator[str]:
+    """The address of this test's own database, in which there is nothing yet, or a skip."""
+    from tests.postgres import database
+
+    with database(postgres_server) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """The address of this test's own database with an empty store, or a skip."""
+    from tests.postgres import database
+
+    with database(postgres_server, like=postgres_template) as address:
+        yield address

@@ -20,6 +20,7 @@ from nightshift.cli import (
     serve,
     studio,
     switch,
+    worker,
 )
 from nightshift.cli.printing import fail
 
@@ -93,6 +94,7 @@ def nightshift(
 
 
 app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=worker.EXAMPLES)(worker.worker)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(incidents.app, name="incidents")

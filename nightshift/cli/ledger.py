@@ -26,10 +26,11 @@ async def opened(data_dir: str | None) -> AsyncIterator["Store"]:
     """
     from memory.store import open_store
     from nightshift.clock import SystemClock
+    from nightshift.wiring_store import place_of
 
     settings = settings_for(data_dir)
     async with open_store(
-        settings.nightshift_data_dir,
+        place_of(settings),
         tenant=settings.nightshift_tenant,
         clock=SystemClock(),
         channels=channels(settings),

@@ -58,5 +58,6 @@ def search(
 
 def _memory(data_dir: str | None) -> Any:
     from memory.incidents import IncidentMemory
+    from nightshift.wiring_store import place_of
 
-    return IncidentMemory(settings_for(data_dir).nightshift_data_dir)
+    return IncidentMemory(place_of(settings_for(data_dir)))

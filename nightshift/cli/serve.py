@@ -19,27 +19,32 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples: nightshift serve | nightshift serve --host 0.0.0.0 --data-dir /var/lib/nightshift"
+    " | nightshift serve --no-worker"
 )
 M_ARENA_MAX = -8
 """glibc's name for the number of heaps (malloc.h)."""
 DRAIN_S = 5
 """How long open requests and live streams may hold a shutdown."""
-LEAVE_S = 28.0
-"""When the process is gone at the latest: service managers kill after 30 s or more."""
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     data_dir: DataDir = None,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Only take alerts in; `nightshift worker` acts.")
+    ] = False,
 ) -> None:
     """Take alerts on POST /alert and work on them until stopped."""
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
     from nightshift.web.auth import secured
+    from nightshift.wiring_store import must_be_shared
 
     given = Path(data_dir) if data_dir else None
     wanted = load(nightshift_host=host, nightshift_port=port, nightshift_data_dir=given)
+    if no_worker:
+        must_be_shared(wanted, "--no-worker")
     settings, new = secured(wanted)
     setup(
         level=settings.nightshift_log_level,
@@ -49,7 +54,8 @@ def serve(
     if new and settings.nightshift_token:
         _tell(settings)
     _share_arenas()
-    asyncio.run(_serve(settings, listener(settings.nightshift_host, settings.nightshift_port)))
+    listening = listener(settings.nightshift_host, settings.nightshift_port)
+    asyncio.run(_serve(settings, listening, work=not no_worker))
 
 
 def _share_arenas() -> None:
@@ -77,15 +83,15 @@ def listener(host: str, port: int) -> socket.socket:
     return found
 
 
-async def _serve(settings: "Settings", listening: socket.socket) -> None:
+async def _serve(settings: "Settings", listening: socket.socket, *, work: bool) -> None:
     """Open the service, then answer until SIGINT or SIGTERM."""
     from uvicorn.importer import import_from_string
 
-    from nightshift.web.running import leave_within, note_early_end, server_for
+    from nightshift.web.running import LEAVE_S, leave_within, note_early_end, server_for
     from nightshift.wiring import open_service
 
     told_to_end = note_early_end(LEAVE_S)
-    async with open_service(settings) as service:
+    async with open_service(settings, work=work, accept=True) as service:
 
         @asynccontextmanager
         async def opened() -> AsyncIterator["Service"]:

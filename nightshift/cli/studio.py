@@ -28,11 +28,12 @@ def studio(
     async def run() -> "Copied":
         from nightshift.recording import read_recording
         from nightshift.studio.copying import copy_in
+        from nightshift.wiring_store import place_of
 
         settings = settings_for(data_dir)
         async with opened(data_dir) as store:
             found = await full_id(store, incident)
-            recording = await read_recording(store, settings.nightshift_data_dir, found)
+            recording = await read_recording(store, place_of(settings), found)
         return await copy_in(recording, url, settings)
 
     copied = asyncio.run(run())

@@ -14,6 +14,9 @@ from starlette.types import ASGIApp
 
 log = structlog.get_logger(__name__)
 
+LEAVE_S = 28.0
+"""When the process is gone at the latest: service managers kill after 30 s or more."""
+
 
 class Server(uvicorn.Server):
     """Ends in order on a signal and lets its caller go on, where uvicorn would die of it.

@@ -1,7 +1,6 @@
 """What every backend must pass: the same tests run against each."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,16 @@ def clock() -> HandClock:
     return HandClock()
 
 
-def _sqlite(folder: Path, clock: HandClock) -> AbstractAsyncContextManager[Store]:
-    return open_store(folder, clock=clock, channels=CHANNELS)
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a store is opened: a directory, or a database of a server."""
+    if request.param == "sqlite":
+        return tmp_path
+    address: str = request.getfixturevalue("postgres")
+    return address
 
 
-BACKENDS = {"sqlite": _sqlite}
-
-
-@pytest.fixture(params=BACKENDS)
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
-) -> AsyncIterator[Store]:
-    async with BACKENDS[request.param](tmp_path, clock) as opened:
+@pytest.fixture
+async def store(place: Path | str, clock: HandClock) -> AsyncIterator[Store]:
+    async with open_store(place, clock=clock, channels=CHANNELS) as opened:
         yield opened

@@ -20,7 +20,7 @@ async def seen_through(service: Service) -> tuple[Incident, float]:
     for _ in range(600):
         job = await store.take()
         if job is not None:
-            await runs._segment(job)
+            await runs.segment(job)
             continue
         if (await store.incident(incident)).status == "done":
             break

@@ -11,13 +11,15 @@ from memory.store import Store, open_store
 from tests.stores import HandClock, opened
 
 
-async def test_a_backup_is_a_whole_store(store: Store, tmp_path: Path, clock: HandClock) -> None:
+async def test_a_backup_is_a_whole_store(
+    file_store: Store, tmp_path: Path, clock: HandClock
+) -> None:
     """Taken beside the running service; what comes later is not in it."""
-    incident = await opened(store)
+    incident = await opened(file_store)
     folder = tmp_path / "backup"
     folder.mkdir()
-    await store.backup(folder / FILE)
-    await opened(store, "later")
+    await file_store.backup(folder / FILE)
+    await opened(file_store, "later")
     async with open_store(folder, clock=clock) as restored:
         found = [row.id for row in await restored.incidents(limit=9)]
 
@@ -25,12 +27,12 @@ async def test_a_backup_is_a_whole_store(store: Store, tmp_path: Path, clock: Ha
     assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
 
 
-async def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:
+async def test_a_backup_overwrites_nothing(file_store: Store, tmp_path: Path) -> None:
     """An older backup stays, and a place that is not there is said so."""
     (tmp_path / "old").write_text("old")
     with pytest.raises(Conflict):
-        await store.backup(tmp_path / "old")
+        await file_store.backup(tmp_path / "old")
     with pytest.raises(Transient):
-        await store.backup(tmp_path / "nowhere" / "file")
+        await file_store.backup(tmp_path / "nowhere" / "file")
 
     assert (tmp_path / "old").read_text() == "old"

@@ -27,14 +27,14 @@ def fill(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
 
-async def test_a_commit_is_durable(store: Store) -> None:
+async def test_a_commit_is_durable(file_store: Store) -> None:
     """WAL with synchronous FULL (2), foreign keys on, a wait for other writers."""
 
     def pragmas(connection: Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in names]
 
-    assert await store.database.write(pragmas) == ["wal", 2, 1, 2000]
+    assert await file_store.database.write(pragmas) == ["wal", 2, 1, 2000]
 
 
 async def test_a_failing_transaction_leaves_nothing(store: Store) -> None:
@@ -52,26 +52,26 @@ async def test_a_failing_transaction_leaves_nothing(store: Store) -> None:
     assert await store.database.read(rows) == before + 1
 
 
-async def test_readers_cannot_write(store: Store) -> None:
+async def test_readers_cannot_write(file_store: Store) -> None:
     """The readers' connections refuse; it is Transient and says why, without values."""
     with pytest.raises(Transient, match="readonly") as caught:
-        await store.database.read(count, "secret-name")
+        await file_store.database.read(count, "secret-name")
 
     assert "secret-name" not in str(caught.value)
 
 
-async def test_a_full_disk_is_not_acknowledged(store: Store) -> None:
+async def test_a_full_disk_is_not_acknowledged(file_store: Store) -> None:
     """Accept raises NotStored, leaves nothing, and works again when there is room."""
-    await store.database.write(fill)
+    await file_store.database.write(fill)
     many = [alert(f"n{number}") for number in range(500)]
     with pytest.raises(NotStored, match="full"):
-        await store.accept(many)
-    assert (await store.stats()).incidents == 0
-    await store.database.write(
+        await file_store.accept(many)
+    assert (await file_store.stats()).incidents == 0
+    await file_store.database.write(
         lambda connection: connection.exec_driver_sql("PRAGMA max_page_count=1000000").scalar()
     )
 
-    assert len(await store.accept(many)) == 500
+    assert len(await file_store.accept(many)) == 500
 
 
 async def test_a_cancelled_write_is_whole_and_told(store: Store) -> None:

@@ -75,11 +75,11 @@ async def test_the_last_healthy_facts(store: Store) -> None:
     assert await store.last_healthy(key("db")) is None
 
 
-async def test_unchanged_facts_are_not_written_again(store: Store, clock: HandClock) -> None:
+async def test_unchanged_facts_are_not_written_again(file_store: Store, clock: HandClock) -> None:
     """A healthy fleet costs the disk nothing."""
-    await store.well(facts())
+    await file_store.well(facts())
     writes: list[object] = []
-    store.database.write_quietly = writes.append  # type: ignore[assignment,method-assign]  # a spy
-    await store.well(facts())
+    file_store.database.write_quietly = writes.append  # type: ignore[assignment,method-assign]  # a spy
+    await file_store.well(facts())
 
     assert writes == []

@@ -234,3 +234,13 @@ def test_a_store_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(Transient, match="cannot be read"):
         IncidentMemory(tmp_path).get_incident_stats()
+
+
+def test_a_store_on_a_server(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same names over a shared store: told there, found there, by address or environment."""
+    IncidentMemory(postgres).store_incident("DiskFull", "no space left", root_cause="logs")
+    monkeypatch.setenv("DATABASE_URL", postgres)
+    memory = IncidentMemory()
+
+    assert memory.get_incident_stats()["total_incidents"] == 1
+    assert memory.find_similar_incidents("disk full")[0].root_cause == "logs"

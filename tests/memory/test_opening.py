@@ -91,8 +91,8 @@ async def test_addresses(tmp_path: Path, clock: HandClock) -> None:
     """A sqlite address names the file itself; others are refused without showing them."""
     async with open_store(f"sqlite:///{tmp_path}/own.db", clock=clock) as store:
         await opened(store)
-    why = await refused("postgresql://me:hunter2@db/x", clock)
+    why = await refused("mysql://me:hunter2@db/x", clock)
 
     assert (tmp_path / "own.db").exists()
-    assert "postgresql" in why
+    assert "mysql" in why
     assert "hunter2" not in why

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from memory.store import Store, open_store
 from nightshift import doctor_store
@@ -59,3 +61,27 @@ async def test_a_stopped_service_is_only_a_note(settings: Settings) -> None:
     (found,) = await doctor_store.service(settings.model_copy(update={"nightshift_port": 9}))
 
     assert (found.state, found.detail) == ("warning", "not running")
+
+
+async def test_a_shared_store_without_a_worker(settings: Settings, postgres: str) -> None:
+    """Alerts are taken in and nobody acts: that is a failure, and it says what to start."""
+    there = settings.model_copy(update={"database_url": SecretStr(postgres)})
+    (found,) = await doctor_store.database(there)
+    (memory,) = await doctor_store.memory_index(there)
+
+    assert (found.state, memory.state) == ("failed", "ok")
+    assert "no living worker" in found.detail
+    assert "nightshift worker" in found.mend
+
+
+async def test_a_shared_store_with_workers(settings: Settings, postgres: str) -> None:
+    """They are counted."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("SELECT procrastinate_register_worker_v1()")
+    there = settings.model_copy(update={"database_url": SecretStr(postgres)})
+    (found,) = await doctor_store.database(there)
+
+    assert (found.state, found.detail) == (
+        "ok",
+        "0 incidents, 1 living workers, 0 waiting jobs",
+    )

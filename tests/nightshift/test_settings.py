@@ -18,6 +18,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "NIGHTSHIFT_TENANT": ("home", "home"),
     "NIGHTSHIFT_MODE": ("approve", "approve"),
     "NIGHTSHIFT_MODES": ("restart=approve, db=observe", {"restart": "approve", "db": "observe"}),
+    "DATABASE_URL": ("postgresql://me:pw@db/x", SecretStr("postgresql://me:pw@db/x")),
     "NIGHTSHIFT_PROTECTED": ("vpn, dns", ["vpn", "dns"]),
     "NIGHTSHIFT_EXCLUDED": ("scratch,team=other", ["scratch", "team=other"]),
     "NIGHTSHIFT_RUNBOOKS": ("/etc/runbooks", Path("/etc/runbooks")),
@@ -303,3 +304,13 @@ def test_the_strictest_mode_applies(mode: str, modes: str, found: str) -> None:
     limits = load(nightshift_mode=mode, nightshift_modes=modes).limits()
 
     assert limits.mode_for("restart", "db") == found
+
+
+@pytest.mark.parametrize("url", ["mysql://me:hunter2@db/x", "sqlite:///hunter2", "hunter2"])
+def test_a_database_that_is_none_of_ours(url: str) -> None:
+    """Only PostgreSQL is named by address, and what was given is not repeated."""
+    why = refusal(DATABASE_URL=url)
+
+    assert "DATABASE_URL" in why
+    assert "postgresql://" in why
+    assert "hunter2" not in why

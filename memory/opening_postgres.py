@@ -1,0 +1,55 @@
+"""Opening a PostgreSQL database: reaching it, the checks, the schema. Not here: transactions."""
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from domain.errors import BadConfiguration, Transient
+from domain.ports import Clock
+from memory import migrations
+from memory.database import reason
+from memory.postgres import PostgresDatabase, lock_writers, named, url_of
+
+
+def open_postgres(place: str, *, clock: Clock, owner: bool) -> PostgresDatabase:
+    """Open the database and, as its owner, make or bring up to date what is in it.
+
+    There may be many owners. Raises BadConfiguration, Transient (it cannot be reached).
+    """
+    try:
+        url = url_of(place)
+    except (ArgumentError, ValueError):
+        raise BadConfiguration(
+            "DATABASE_URL cannot be read; give it as postgresql://user:password@host:5432/name"
+        ) from None
+    database = PostgresDatabase(url, owner=owner)
+    try:
+        with database.writer.begin() as connection:
+            lock_writers(connection)
+            _must_take_all_text(connection)
+            _bring_up(connection, named(url), clock=clock, owner=owner)
+    except SQLAlchemyError as error:
+        database.dispose()
+        why = reason(error)
+        raise Transient(f"the database {named(url)} cannot be used: {why}") from error
+    except BadConfiguration:
+        database.dispose()
+        raise
+    return database
+
+
+def _bring_up(connection: Connection, name: str, *, clock: Clock, owner: bool) -> None:
+    if owner:
+        migrations.migrate(connection, now=clock.now())
+    elif (found := migrations.version(connection)) != migrations.newest():
+        raise BadConfiguration(
+            f"the database {name} has schema version {found}, this program needs "
+            f"{migrations.newest()}: start the service of the same version as this program once"
+        )
+
+
+def _must_take_all_text(connection: Connection) -> None:
+    found = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if found != "UTF8":
+        raise BadConfiguration(
+            f"the database has the encoding {found}: make one with ENCODING 'UTF8'"
+        )

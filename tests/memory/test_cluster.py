@@ -1,0 +1,105 @@
+"""memory/cluster.py: the check that is made once for all, and breakdowns that end nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import psycopg
+import pytest
+
+from domain.store import Job
+from memory.cluster import Cluster, open_cluster
+from memory.cluster_store import ClusterStore
+from memory.store import open_store
+from nightshift.clock import SystemClock
+from tests.stores import CHANNELS, alert
+
+
+class Crew:
+    """Processes over one database, as far as Procrastinate is concerned."""
+
+    def __init__(self, stack: AsyncExitStack, address: str) -> None:
+        self._stack, self._address = stack, address
+        self.checks: list[int] = []
+        self.driven: list[str] = []
+        self.news = asyncio.Event()
+        self.stores: list[ClusterStore] = []
+
+    async def add(self, *, every: float) -> None:
+        """One process more."""
+        number = len(self.stores)
+        store = await self._stack.enter_async_context(
+            open_store(self._address, clock=SystemClock(), channels=CHANNELS)
+        )
+        assert isinstance(store, ClusterStore)
+        self.stores.append(store)
+        cluster = await self._stack.enter_async_context(open_cluster(store))
+
+        async def check() -> None:
+            self.checks.append(number)
+            self.news.set()
+
+        async def segment(job: Job) -> None:
+            self.driven.append(job.incident)
+            await store.done(job)
+            self.news.set()
+
+        tasks = [
+            asyncio.create_task(cluster.work(segment, concurrency=2, check=check)),
+            asyncio.create_task(cluster.every(every)),
+        ]
+        self._stack.push_async_callback(_ended, cluster, tasks)
+
+    async def until_driven(self, count: int) -> None:
+        """Return when so many segments were driven."""
+        async with asyncio.timeout(20):
+            while len(self.driven) < count:
+                self.news.clear()
+                await self.news.wait()
+
+
+async def _ended(cluster: Cluster, tasks: list[asyncio.Task[None]]) -> None:
+    cluster.stop()
+    for task in tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def crew(postgres: str) -> AsyncIterator[Crew]:
+    async with AsyncExitStack() as stack:
+        yield Crew(stack, postgres)
+
+
+async def test_the_check_is_made_once_for_all(crew: Crew) -> None:
+    """Three processes, one second each: as many checks as seconds, not three times as many."""
+    for _ in range(3):
+        await crew.add(every=1.0)
+    await asyncio.sleep(4.5)
+
+    assert 3 <= len(crew.checks) <= 5
+
+
+async def test_a_worker_outlives_its_connections(crew: Crew, postgres: str) -> None:
+    """Cut off from the database it begins again and drives what came since."""
+    await crew.add(every=3600)
+    await crew.stores[0].accept([alert("before")])
+    await crew.until_driven(1)
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    await crew.stores[0].accept([alert("after")])
+    await crew.until_driven(2)
+
+
+async def test_a_worker_that_was_forgotten_signs_on_again(crew: Crew, postgres: str) -> None:
+    """Frozen for so long that others struck it off, it goes on under another number."""
+    await crew.add(every=3600)
+    await crew.stores[0].accept([alert("before")])
+    await crew.until_driven(1)
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DELETE FROM procrastinate_workers")
+    await crew.stores[0].accept([alert("after")])
+    await crew.until_driven(2)
