@@ -193,9 +193,10 @@ async def test_a_killed_worker_is_replaced(tmp_path: Path, empty_postgres: str) 
         killed = time.monotonic()
         for hold in held:
             hold.let_go(lost=True)
-        for incident in incidents.values():
-            await fleet.until(incident, "outcome")
+        for name in ("promised", "answered"):
+            await fleet.until(incidents[name], "outcome")
         took = time.monotonic() - killed
+        await fleet.until(incidents["lost"], "outcome")
         done = {name: fleet.effects(name) for name in MOMENTS}
         await fleet.all_ended(**{incidents[name]: outcome for name, outcome in MOMENTS.items()})
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from domain.decision import Allowed
 from domain.diagnosis import Diagnosis
 from domain.incident import Episode, Recall
 from domain.remedy import RemedyName
@@ -13,6 +14,7 @@ from nodes.heal import heal
 from nodes.monitor import monitor
 from nodes.retrieve_history import retrieve_history
 from tests.nodes.steps import Begin, Run, Words, verified
+from tests.stores import claimed, intent, key
 
 
 async def broken(world: World, begin: Begin, run: Run) -> IncidentState:
@@ -114,6 +116,20 @@ async def test_a_rung_in_cooldown_leaves_the_next(world: World, begin: Begin, ru
     state = await run(await begin(firing("Again", name="web")), monitor, analyse)
 
     assert chosen(state) == ("restart", "allowed")
+
+
+async def test_what_is_under_way_is_no_refusal(world: World, begin: Begin, run: Run) -> None:
+    """Other targets being acted on is a reason for heal to wait, not to call people."""
+    world.limit(max_actions_at_once=1)
+    state = await run(await broken(world, begin, run), analyse)
+    other = await world.accept(firing(name="db"))
+    fence = await claimed(world.store, other, [key("db")])
+    promise = intent(other, fence=fence, name="db", at=world.clock.now())
+    await world.store.reserve([promise], lambda _: Allowed())
+    again = await run(state, analyse)
+
+    assert (await world.store.standing(other, thread=other, fence=fence, keys=[])).acting
+    assert chosen(again) == ("start", "allowed")
 
 
 async def test_a_general_refusal_ends_the_search(
