@@ -70,11 +70,9 @@ async def measure(
 ) -> CrashReport:
     """Play so many points, and the control; raises NotReady.
 
-    `{lane}` in `database_url` is replaced by the lane's number, for a database each; without it
-    one server plays all points.
+    In a database that they share, each lane is a tenant of its own.
     """
-    lanes = min(lanes, points) if not database_url or "{lane}" in database_url else 1
-    game = list(dealt(plan(points, seed), lanes))
+    game = list(dealt(plan(points, seed), min(lanes, points)))
     control = plan(max(len(EFFECT), points // CONTROL), seed, (*EFFECT, *NAIVE))
     progress = Progress(points + len(control), tell)
     with TemporaryDirectory(prefix="nightshift-crash-") as name:
@@ -82,11 +80,11 @@ async def measure(
         async with asyncio.TaskGroup() as group:
             played = [
                 group.create_task(
-                    _play(mine, folder / f"lane{number}", progress, _url(database_url, number))
+                    _play(mine, folder, f"lane{number}", progress, database_url=database_url)
                 )
                 for number, mine in enumerate(game)
             ]
-            naive = group.create_task(_play(control, folder / "control", progress, naive=True))
+            naive = group.create_task(_play(control, folder, "control", progress, naive=True))
         return report([one.result() for one in played], naive.result(), seed, database_url)
 
 
@@ -103,18 +101,21 @@ class Progress:
 
 
 async def _play(
-    points: Iterable[Point], folder: Path, progress: Progress, url: str = "", *, naive: bool = False
+    points: Iterable[Point],
+    folder: Path,
+    name: str,
+    progress: Progress,
+    *,
+    database_url: str = "",
+    naive: bool = False,
 ) -> Lane:
     """All points of one lane; the lane, ended, with what it counted."""
-    async with a_lane(folder, naive=naive, database_url=url) as lane:
+    opened = a_lane(folder / name, naive=naive, database_url=database_url, tenant=name)
+    async with opened as lane:
         for point in points:
             await lane.play(point)
             progress.step(point.where)
         return lane
-
-
-def _url(database_url: str, lane: int) -> str:
-    return database_url.replace("{lane}", str(lane))
 
 
 def report(lanes: Sequence[Lane], control: Lane, seed: int, database_url: str = "") -> CrashReport:

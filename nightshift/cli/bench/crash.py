@@ -1,6 +1,7 @@
 """`nightshift bench crash`: how it is told, and its exit code. Not here: the killing (lab/)."""
 
 import logging
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +23,11 @@ def crash(
     points: Annotated[int, typer.Option(min=1, max=5000, help="How many kills.")] = 200,
     seed: Annotated[int, typer.Option(help="Of the plan of kills.")] = 1,
     database_url: Annotated[
-        str, typer.Option(help="DATABASE_URL of the servers; `{lane}` gives each one its own.")
+        str, typer.Option(envvar="DATABASE_URL", help="Of the servers; without it, SQLite.")
     ] = "",
+    postgres: Annotated[
+        bool, typer.Option("--postgres", help="On a PostgreSQL of its own (Debian: postgresql).")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """The server is killed again and again; what is lost or doubled is counted.
@@ -34,15 +38,17 @@ def crash(
     import structlog
 
     from lab.crash_bench import measure
+    from lab.postgres import postgres as own_server
     from lab.processes import NotReady
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     found, trouble = None, ""
     try:
-        found = run(
-            lambda tell: measure(points, seed, database_url=database_url, tell=tell),
-            beginning="starting servers",
-        )
+        with own_server() if postgres else nullcontext(database_url) as url:
+            found = run(
+                lambda tell: measure(points, seed, database_url=url, tell=tell),
+                beginning="starting servers",
+            )
     except* (NotReady, OSError) as errors:
         trouble = str(errors.exceptions[0])
     if found is None:
