@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import psycopg
 import structlog
@@ -18,11 +18,12 @@ from procrastinate.jobs import DeleteJobCondition
 from procrastinate.jobs import Job as Deferred
 from procrastinate.worker import Worker
 
-from domain.errors import NightshiftError
+from domain.errors import NightshiftError, Transient
 from domain.store import Job
 from memory.cluster_store import ClusterStore
 from memory.enqueueing import TASK, queue_of
-from memory.postgres import CONNECT_S, address
+from memory.patience import REACHING, AsyncImpatient
+from memory.postgres import address
 from memory.turns import TURN
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,8 @@ POLL_S = 1.0
 SWEEP_S = 5.0
 AGAIN_S = 1.0
 DRAIN_S = 20.0
+WAIT_S = 15.0
+"""How long Procrastinate waits for a connection before it begins again."""
 Segment = Callable[[Job], Awaitable[None]]
 Check = Callable[[], Awaitable[None]]
 
@@ -152,8 +155,14 @@ async def open_cluster(store: ClusterStore) -> AsyncIterator[Cluster]:
         conninfo=address(store.server.url),
         min_size=1,
         max_size=4,
-        kwargs={"connect_timeout": CONNECT_S, "application_name": "nightshift-jobs"},
+        timeout=WAIT_S,
+        connection_class=AsyncImpatient,
+        kwargs={**REACHING, "application_name": "nightshift-jobs"},
     )
     app = App(connector=connector)
-    async with app.open_async():
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(app.open_async())
+        except (ProcrastinateException, psycopg.Error) as error:
+            raise Transient(f"the queue's database does not answer: {error}") from error
         yield Cluster(store, app)

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from domain.errors import Transient
 from domain.incident import Episode
+from memory.patience import REACHING, Impatient
 
 PAGE = 1000
-CONNECT_S = 5
 _PAGE = "SELECT id, body FROM episodes WHERE tenant = %s AND id > %s ORDER BY id LIMIT %s"
 
 
@@ -27,7 +27,7 @@ class EpisodeServer:
 
     def _page(self, row: int) -> list[tuple[int, Episode]]:
         try:
-            with psycopg.connect(self._address, connect_timeout=CONNECT_S) as connection:
+            with Impatient.connect(self._address, **REACHING) as connection:
                 rows = connection.execute(_PAGE, (self._tenant, row, PAGE)).fetchall()
             return [(number, Episode.model_validate_json(body)) for number, body in rows]
         except (psycopg.Error, ValidationError) as error:

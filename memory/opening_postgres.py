@@ -7,7 +7,12 @@ from domain.errors import BadConfiguration, Transient
 from domain.ports import Clock
 from memory import migrations
 from memory.database import reason
+from memory.patience import ANSWER_S
 from memory.postgres import PostgresDatabase, lock_writers, named, url_of
+from memory.schema_postgres import raw
+
+MIGRATING_S = 600.0
+"""One step of a migration may have to rewrite a table."""
 
 
 def open_postgres(place: str, *, clock: Clock, owner: bool) -> PostgresDatabase:
@@ -25,8 +30,11 @@ def open_postgres(place: str, *, clock: Clock, owner: bool) -> PostgresDatabase:
     try:
         with database.writer.begin() as connection:
             lock_writers(connection)
+            raw(connection).patience_s = MIGRATING_S
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             _must_take_all_text(connection)
             _bring_up(connection, named(url), clock=clock, owner=owner)
+            raw(connection).patience_s = ANSWER_S
     except SQLAlchemyError as error:
         database.dispose()
         why = reason(error)

@@ -20,6 +20,7 @@ from sqlalchemy.pool import QueuePool
 from domain.errors import Conflict
 from memory.database import BUSY_TIMEOUT_MS, READERS, Database
 from memory.enqueueing import enqueue
+from memory.patience import REACHING, STATEMENT_MS, AsyncImpatient, Impatient
 from memory.turns import TURN, is_current
 
 T = TypeVar("T")
@@ -29,7 +30,6 @@ log = structlog.get_logger(__name__)
 WRITER = 0x4E69676874
 """The advisory lock of all writes of one database ("Night")."""
 CHANNEL = "nightshift"
-CONNECT_S = 5
 IDLE_MS = 10_000
 """A frozen process may hold the writers' lock this long; then the server ends its session."""
 RECONNECT_S = 1.0
@@ -106,9 +106,7 @@ class PostgresDatabase(Database):
             await asyncio.sleep(RECONNECT_S)
 
     async def _follow(self, tried: asyncio.Event) -> None:
-        connection = await psycopg.AsyncConnection.connect(
-            address(self.url), autocommit=True, connect_timeout=CONNECT_S
-        )
+        connection = await AsyncImpatient.connect(address(self.url), autocommit=True, **REACHING)
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self.changes.notify()  # whatever was missed
@@ -142,6 +140,7 @@ def _options(*more: str) -> str:
     settings = (
         "synchronous_commit=on",
         f"lock_timeout={BUSY_TIMEOUT_MS}",
+        f"statement_timeout={STATEMENT_MS}",
         f"idle_in_transaction_session_timeout={IDLE_MS}",
         *more,
     )
@@ -157,12 +156,12 @@ def _engine(url: URL, *, size: int, options: str, level: Any) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         isolation_level=level,
-        connect_args={
-            "connect_timeout": CONNECT_S,
-            "options": options,
-            "application_name": "nightshift",
-        },
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_: Any, __: Any, words: Any, given: dict[str, Any]) -> psycopg.Connection[Any]:
+        own = {"options": options, "application_name": "nightshift"}
+        return Impatient.connect(*words, **{**REACHING, **given, **own})
 
     @event.listens_for(engine, "connect")
     def _set(connection: psycopg.Connection[Any], _: Any) -> None:

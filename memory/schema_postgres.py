@@ -4,14 +4,13 @@ Not here: the tables that both databases have (tables.py).
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from procrastinate import SyncPsycopgConnector
 from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection
 
 from memory import turns
+from memory.patience import Impatient
 
 _REFUSE = """
 CREATE FUNCTION nightshift_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -43,8 +42,8 @@ def complete(connection: Connection, append_only: Sequence[str]) -> None:
     connection.exec_driver_sql(_BY_LOCK)
 
 
-def raw(connection: Connection) -> psycopg.Connection[Any]:
+def raw(connection: Connection) -> Impatient:
     """Psycopg's connection below SQLAlchemy's, in the same transaction."""
     found = connection.connection.driver_connection
-    assert isinstance(found, psycopg.Connection)  # noqa: S101  # the engine's driver
+    assert isinstance(found, Impatient)  # noqa: S101  # the engine's driver
     return found

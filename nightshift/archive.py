@@ -20,7 +20,7 @@ from pathlib import Path
 
 from domain.errors import BadConfiguration, Conflict, Permanent, Transient
 from memory.backup import copy_store
-from memory.opening import FILE
+from memory.opening import FILE, is_server
 from nightshift.checkpoints import CHECKPOINTS
 from nightshift.manifest import Manifest, Member, describe, understood
 from nightshift.web.auth import TOKEN_FILE
@@ -76,13 +76,18 @@ def unpack(archive: Path, into: Path) -> Manifest:
     return manifest
 
 
-def _folder(place: Path | str) -> Path:
-    if str(place).startswith("postgres"):
+def must_be_ours(place: Path | str) -> None:
+    """A server's own tools copy what it keeps. Raises BadConfiguration."""
+    if is_server(place):
         raise BadConfiguration(
             "the database is a PostgreSQL server's, and holds checkpoints and what was learned "
             "too: back it up with pg_dump --format=custom --file=nightshift.dump DATABASE_URL, and "
             "bring it back with pg_restore --clean --if-exists -d DATABASE_URL nightshift.dump"
         )
+
+
+def _folder(place: Path | str) -> Path:
+    must_be_ours(place)
     folder = Path(place)
     if not (folder / FILE).exists():
         raise BadConfiguration(

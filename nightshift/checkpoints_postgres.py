@@ -15,12 +15,16 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import Conflict, Transient
+from memory.patience import REACHING, AsyncImpatient
 from memory.turns import TURN
 
 SETUP = 0x4E6967687475
 """The advisory lock of whoever makes the tables."""
 SETUP_S = 60.0
+NAME = "nightshift-checkpoints"
 OPTIONS = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10000"
+WAIT_S = 10.0
+"""How long a checkpoint waits for a connection."""
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 
@@ -78,12 +82,14 @@ async def open_in_postgres(url: str, serde: SerializerProtocol) -> AsyncIterator
         url,
         min_size=1,
         max_size=2,  # the saver takes one at a time
-        kwargs={**kwargs, "options": OPTIONS, "application_name": "nightshift-checkpoints"},
+        connection_class=AsyncImpatient,
+        timeout=WAIT_S,
+        kwargs={**REACHING, **kwargs, "options": OPTIONS, "application_name": NAME},
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
     try:
-        await pool.open(wait=True, timeout=10.0)
+        await pool.open(wait=True, timeout=WAIT_S)
         saver = FencedSaver(pool, serde=serde)
         async with pool.connection() as connection:
             await _alone(connection, saver)

@@ -7,11 +7,12 @@ from pathlib import Path
 from domain.errors import NightshiftError
 from domain.plain import Record
 from memory.store import open_store
-from nightshift.archive import unpack
+from nightshift.archive import must_be_ours, unpack
 from nightshift.clock import SystemClock
 from nightshift.manifest import Manifest
 from nightshift.settings import Settings
 from nightshift.wiring_memory import open_memory
+from nightshift.wiring_store import place_of
 
 
 class Restored(Record):
@@ -33,6 +34,7 @@ async def restore(archive: Path, settings: Settings) -> Restored:
     The store is brought up to this program's schema, the audit trail checked, the memory index
     filled from the ledger. Raises BadConfiguration, Permanent, Transient.
     """
+    must_be_ours(place_of(settings))
     folder = settings.nightshift_data_dir
     manifest = await asyncio.to_thread(unpack, archive, folder)
     async with AsyncExitStack() as stack:

@@ -225,3 +225,37 @@ async def test_a_frozen_worker_has_no_effect(tmp_path: Path, empty_postgres: str
         await fleet.all_ended(**{incident: "resolved"})
 
     assert done == ["restart"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("words", [("worker",), ("serve",)], ids=["worker", "serve"])
+async def test_a_drained_worker_hands_over(
+    tmp_path: Path, empty_postgres: str, words: tuple[str, ...]
+) -> None:
+    """SIGTERM in the middle of heal: out at the node's edge, and the other goes on at once."""
+    async with a_fleet(tmp_path, empty_postgres, "web") as fleet:
+        if words == ("serve",):
+            await fleet.processes.end("one")
+            fleet.port, front = free_port(), fleet.port
+            await fleet.start("one", *words)
+            fleet.port = front
+        held = fleet.calls("web", after=False)
+        incident = await fleet.hangs("web")
+        await held.reached.wait()
+        await fleet.start("two", "worker")
+        began = time.monotonic()
+        ending = asyncio.create_task(fleet.processes.end("one"))
+        held.let_go()
+        code = await ending
+        left = time.monotonic()
+        async with open_store(fleet.database, clock=SystemClock(), owner=False) as store:
+            status = (await store.incident(incident)).status
+        await fleet.until(incident, "outcome")
+        ended = time.monotonic()
+        done = fleet.effects("web")
+        await fleet.all_ended(**{incident: "resolved"})
+
+    assert (code, done) == (0, ["restart"])
+    assert status != "done"
+    assert left - began < 30
+    assert ended - left < 15

@@ -36,9 +36,15 @@ def backup(
     """
     from nightshift.archive import back_up
     from nightshift.web.health import our_version
+    from nightshift.wiring_store import place_of
 
-    place = settings_for(data_dir).nightshift_data_dir
-    made = back_up(place, file, by=our_version(), at=datetime.now(UTC), with_token=with_token)
+    made = back_up(
+        place_of(settings_for(data_dir)),
+        file,
+        by=our_version(),
+        at=datetime.now(UTC),
+        with_token=with_token,
+    )
     if json:
         as_json(made.model_dump(mode="json"))
         return

@@ -1,5 +1,6 @@
 """How the service is, in words and numbers. Not here: the checks themselves."""
 
+import asyncio
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,6 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from domain.errors import NightshiftError
 from nightshift.web.serving import meters_of, service_of
+
+STATS_S = 4.0
+"""Prometheus gives a scrape up after ten seconds."""
 
 
 def our_version() -> str:
@@ -33,8 +37,9 @@ async def metrics(request: Request) -> Response:
     """`GET /metrics`, for Prometheus; a ledger that is silent must not hide that it is."""
     service = service_of(request)
     try:
-        stats = await service.store.stats()
-    except NightshiftError:
+        async with asyncio.timeout(STATS_S):
+            stats = await service.store.stats()
+    except (NightshiftError, TimeoutError):
         stats = None
     body = meters_of(request).exposition(stats, service.live())
     return Response(body, media_type=CONTENT_TYPE_LATEST)

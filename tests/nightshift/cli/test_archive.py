@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 Run = Callable[..., Result]
@@ -47,3 +48,17 @@ def test_help_shows_how(run: Run) -> None:
     """Each with an example."""
     assert "nightshift backup /" in run("backup", "--help").stdout
     assert "nightshift restore nightshift.tar.gz" in run("restore", "--help").stdout
+
+
+def test_a_servers_database_is_its_own_tools_business(
+    run: Run, seeded: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is done, whatever the data directory holds, and the sentence names pg_dump."""
+    run("backup", str(tmp_path / "copy.tar.gz"))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    made = run("backup", str(tmp_path / "other.tar.gz"))
+    back = run("restore", str(tmp_path / "copy.tar.gz"), "--data-dir", str(tmp_path / "new"))
+
+    assert [one.exit_code for one in (made, back)] == [3, 3]
+    assert all("pg_dump" in one.stderr for one in (made, back))
+    assert not (tmp_path / "new").exists()
