@@ -22,6 +22,7 @@ def add_jobs(
     if wanted:
         row = {"tenant": part.tenant, "why": why, "due_at": at, "taken_at": None}
         connection.execute(_INSERT, [{**row, "incident": incident} for incident in wanted])
+        part.kept.turns += 1
 
 
 def drop_expiry(connection: Connection, incident: str) -> None:
