@@ -129,6 +129,7 @@ async def served(folder: Path) -> AsyncIterator[tuple[World, Server, Telegram]]:
             "NIGHTSHIFT_MAX_ACTIONS_PER_HOUR": "100000",
             "NIGHTSHIFT_MAX_ACTIONS_AT_ONCE": str(AT_ONCE),
             "NIGHTSHIFT_CHECK_EVERY_S": "0",
+            "NIGHTSHIFT_DIGEST_AFTER": "100000",  # each is told by itself, however fast they come
             "PROMETHEUS_URL": prometheus.url,
             "TELEGRAM_BOT_TOKEN": chat.token,
             "TELEGRAM_CHAT_ID": chat.chat_id,

@@ -23,6 +23,7 @@ def add_jobs(
         row = {"tenant": part.tenant, "why": why, "due_at": at, "taken_at": None}
         connection.execute(_INSERT, [{**row, "incident": incident} for incident in wanted])
         part.database.queued(connection, part.tenant, wanted, at - part.clock.now())
+        part.kept.turns += 1
 
 
 def drop_expiry(connection: Connection, incident: str) -> None:

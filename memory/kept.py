@@ -8,8 +8,12 @@ from domain.facts import ContainerFacts
 
 @dataclass(kw_only=True)
 class Kept:
-    """Facts written last, by target key; when events were last swept; the latest time seen."""
+    """Facts written last, by target key; when events were last swept; the latest time seen.
+
+    `turns` counts what this process did to the queue: whoever looked before looks again.
+    """
 
     well: dict[str, ContainerFacts] = field(default_factory=dict)
     swept_at: datetime | None = None
     latest: datetime | None = None
+    turns: int = 0

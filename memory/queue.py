@@ -1,6 +1,7 @@
 """Whose turn it is: jobs taken, ended, added, given back. Not here: alerts (inbox.py)."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Text, bindparam, delete, exists, func, select, update
@@ -68,6 +69,22 @@ class Queue(Part):
         """When the earliest job that can be taken falls due."""
         return await self.database.read(self._next_due)
 
+    @property
+    def turns(self) -> int:
+        """How often this process has changed whose turn it is: what `wait_turn` counts from."""
+        return self.kept.turns
+
+    async def wait_turn(self, after: int, timeout: float) -> None:  # noqa: ASYNC109  # a bound, not a failure
+        """Return once `turns` is above `after`, or in `timeout` seconds.
+
+        To miss nothing, note `turns`, `take`, then wait with it; the next `take` queues up behind
+        the write that raised it. Other processes do not count: look again at least every second.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.kept.turns <= after:
+                    await self.database.changes.wait(None, timeout)
+
     async def recover(self) -> int:
         """Give back the jobs that a dead process had taken; the owner's first act.
 
@@ -89,10 +106,12 @@ class Queue(Part):
 
     def _give_back(self, connection: Connection, job: Job) -> None:
         connection.execute(update(jobs).where(jobs.c.id == job.id).values(taken_at=None))
+        self.kept.turns += 1
 
     def _done(self, connection: Connection, job: Job) -> None:
         connection.execute(delete(jobs).where(jobs.c.id == job.id))
         settle(connection, job.incident, now=self.clock.now())
+        self.kept.turns += 1
 
     def _wake(self, connection: Connection, incident: str, why: str, at: datetime) -> None:
         status_of(connection, self, incident)

@@ -47,21 +47,30 @@ class Runs:
         self._failures: dict[str, int] = {}
         self._stopping = asyncio.Event()
         self._control = RunControl()
+        self._looking = asyncio.Lock()
 
     async def work(self) -> None:
-        """One worker: take a job, drive it, again; idle until something changes."""
+        """One worker: wait for a job, drive it, again. The idle queue behind the one that looks."""
         while not self._stopping.is_set():
-            seen = self._store.change_count
+            async with self._looking:
+                job = await self._next()
+            if job is not None:
+                await self.segment(job)
+
+    async def _next(self) -> Job | None:
+        """Look until there is a job; None when told to stop."""
+        while not self._stopping.is_set():
+            seen = self._store.turns
             try:
                 job = await self._store.take()
             except NightshiftError as error:
                 log.warning("queue_unreadable", error=str(error))
                 await self._deps.clock.sleep(IDLE_S)
                 continue
-            if job is None:
-                await self._idle(seen)
-            else:
-                await self.segment(job)
+            if job is not None:
+                return job
+            await self._idle(seen)
+        return None
 
     def stop(self) -> None:
         """Take no further job; running segments end after the node that runs now."""
@@ -75,7 +84,7 @@ class Runs:
             if due is not None:
                 left = (due - self._deps.clock.now()).total_seconds()
                 seconds = min(IDLE_S, max(0.01, left))
-        await self._store.wait_change(seen, timeout=seconds)
+        await self._store.wait_turn(seen, timeout=seconds)
 
     async def segment(self, job: Job) -> None:
         """Drive one job. The one place where any error is caught: a run must not end a worker.

@@ -6,6 +6,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from domain.errors import NotFound
+from domain.incident import Event
 from domain.store import Inbox, Job
 from memory.store import Store
 from tests.stores import START, HandClock, alert, kinds, opened
@@ -210,6 +211,21 @@ async def test_workers_never_share_a_job(store: Store) -> None:
     jobs = [job for job in await asyncio.gather(*(store.take() for _ in range(50))) if job]
 
     assert len({job.incident for job in jobs}) == len(jobs) == 20
+
+
+async def test_whoever_waits_for_a_turn_hears_of_one(store: Store) -> None:
+    """A job that comes, ends or is given back ends the wait; an event does not."""
+    seen, incident = store.turns, await opened(store)
+    await store.wait_turn(seen, timeout=60)
+    for end in (store.give_back, store.done):
+        job, seen = await taken(store), store.turns
+        await end(job)
+        await store.wait_turn(seen, timeout=60)
+    seen = store.turns
+    await store.record(incident, Event(kind="error", at=START, text="a note"))
+    await store.wait_turn(seen, timeout=0.01)
+
+    assert store.turns == seen
 
 
 async def test_waking_an_unknown_incident(store: Store) -> None:

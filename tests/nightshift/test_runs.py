@@ -357,6 +357,27 @@ async def test_a_queue_that_cannot_be_read_is_asked_again(
     assert row.outcome == "resolved"
 
 
+async def test_one_of_the_idle_looks_for_all(
+    world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight idle workers ask the store as often as one, and not for each event."""
+    incident, looks, next_due = await crashed(world), [0], world.store.next_due
+
+    async def looking() -> Any:
+        looks[0] += 1
+        return await next_due()
+
+    async with working(world, saver, n=8):
+        await ends(world, incident)
+        await idle(world)
+        monkeypatch.setattr(world.store, "next_due", looking)
+        for number in range(50):
+            note = Event(kind="error", at=world.clock.now(), text=f"note {number}")
+            await world.store.record(incident, note)
+
+    assert looks[0] <= 5
+
+
 async def test_an_older_graph_begins_at_monitor(world: World, saver: Saver) -> None:
     """Its checkpoint is dropped; what was tried stays known, and what is seen is seen anew."""
     incident = await crashed(world)
