@@ -54,7 +54,9 @@ class Runs:
         while not self._stopping.is_set():
             async with self._looking:
                 job = await self._next()
-            if job is not None:
+            if job is not None and self._stopping.is_set():
+                await self._insist(job, partial(self._store.give_back, job))
+            elif job is not None:
                 await self.segment(job)
 
     async def _next(self) -> Job | None:
