@@ -1,6 +1,7 @@
 """How every bench is run: with a status line on stderr, torn down at Ctrl-C and SIGTERM."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -23,5 +24,7 @@ def run(measure: Callable[[Tell], Awaitable[T]], *, beginning: str) -> T:
 async def _run(measure: Callable[[Tell], Awaitable[T]], beginning: str) -> T:
     from lab.processes import stoppable
 
+    # a stand-in whose client was killed says so for each line that it still sends
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with Console(stderr=True, highlight=False).status(beginning) as status:
         return await stoppable(measure(status.update))
