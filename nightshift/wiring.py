@@ -58,6 +58,8 @@ from tools.telegram import TelegramNotifier
 log = structlog.get_logger(__name__)
 
 REFILL_EVERY_S = 60.0
+WAKE_EVERY_S = 0.25
+"""An incident writes some forty times in a few seconds, and a courier asks the store each time."""
 
 
 @asynccontextmanager
@@ -310,9 +312,10 @@ def _background(
 
 
 async def _wake(store: Store, wakeups: list[asyncio.Event]) -> None:
-    """Tell the couriers of every change at once."""
+    """Tell the couriers of a change at once, and of all that follow it soon together."""
     seen = store.change_count
     while True:
         seen = await store.wait_change(seen, timeout=60.0)
         for wakeup in wakeups:
             wakeup.set()
+        await asyncio.sleep(WAKE_EVERY_S)
