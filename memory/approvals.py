@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from domain.decision import Approval
 from domain.errors import Conflict
@@ -133,17 +133,20 @@ class Approvals(Part):
             raise Conflict(f"this request has expired at {row.expires_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
+_CLOSE = (
+    update(approvals)
+    .where(
+        approvals.c.incident == bindparam("of"),
+        approvals.c.answer.is_(None),
+        approvals.c.closed_at.is_(None),
+    )
+    .values(closed_at=bindparam("now"))
+)
+
+
 def close_open(connection: Connection, incident: str, *, now: datetime) -> None:
     """Whatever was asked and not answered is not asked any more."""
-    connection.execute(
-        update(approvals)
-        .where(
-            approvals.c.incident == incident,
-            approvals.c.answer.is_(None),
-            approvals.c.closed_at.is_(None),
-        )
-        .values(closed_at=now)
-    )
+    connection.execute(_CLOSE, {"of": incident, "now": now})
     drop_expiry(connection, incident)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from domain.errors import Conflict
 from domain.incident import Event
@@ -12,6 +12,20 @@ from memory.jobs import add_jobs, set_waiting
 from memory.part import Part
 from memory.tables import claims, counters, incidents, jobs
 from memory.timeline import status_of, tell
+
+_HELD = select(claims.c.target_key, claims.c.incident).where(
+    claims.c.tenant == bindparam("tenant"),
+    claims.c.target_key.in_(bindparam("keys", expanding=True)),
+)
+_TAKE = insert(claims)
+_RELEASE = delete(claims).where(claims.c.incident == bindparam("of"))
+_FENCE = select(func.max(claims.c.fence)).where(claims.c.incident == bindparam("of"))
+_COUNTER = counters.c.name == "fence"
+_RAISE = update(counters).where(_COUNTER).values(value=counters.c.value + 1)
+_RAISED = select(counters.c.value).where(_COUNTER)
+_PARENT = select(incidents.c.parent).where(
+    incidents.c.id == bindparam("of"), incidents.c.parent.is_not(None)
+)
 
 
 class Claims(Part):
@@ -47,7 +61,7 @@ class Claims(Part):
         fence = _own_fence(connection, incident) or _next_fence(connection)
         rows = [self._row(incident, key, fence, now) for key in keys if key not in held]
         if rows:
-            connection.execute(insert(claims), rows)
+            connection.execute(_TAKE, rows)
         self._reopen(connection, incident, now)
         return Claimed(fence=fence)
 
@@ -61,19 +75,11 @@ class Claims(Part):
         }
 
     def _held(self, connection: Connection, keys: list[str]) -> dict[str, str]:
-        rows = connection.execute(
-            select(claims.c.target_key, claims.c.incident).where(
-                claims.c.tenant == self.tenant, claims.c.target_key.in_(keys)
-            )
-        )
+        rows = connection.execute(_HELD, {"tenant": self.tenant, "keys": keys})
         return {row.target_key: row.incident for row in rows}
 
     def _reopen(self, connection: Connection, incident: str, now: datetime) -> None:
-        row = connection.execute(
-            select(incidents.c.parent).where(
-                incidents.c.id == incident, incidents.c.parent.is_not(None)
-            )
-        ).first()
+        row = connection.execute(_PARENT, {"of": incident}).first()
         if row is None:
             return
         connection.execute(
@@ -112,20 +118,17 @@ class Claims(Part):
 
 def release(connection: Connection, incident: str) -> None:
     """Let go of all its targets."""
-    connection.execute(delete(claims).where(claims.c.incident == incident))
+    connection.execute(_RELEASE, {"of": incident})
 
 
 def _own_fence(connection: Connection, incident: str) -> int | None:
-    fence: int | None = connection.scalar(
-        select(func.max(claims.c.fence)).where(claims.c.incident == incident)
-    )
+    fence: int | None = connection.scalar(_FENCE, {"of": incident})
     return fence
 
 
 def _next_fence(connection: Connection) -> int:
-    counter = counters.c.name == "fence"
-    connection.execute(update(counters).where(counter).values(value=counters.c.value + 1))
-    fence: int = connection.execute(select(counters.c.value).where(counter)).scalar_one()
+    connection.execute(_RAISE)
+    fence: int = connection.execute(_RAISED).scalar_one()
     return fence
 
 

@@ -6,8 +6,9 @@ Not here: what they say about who wanted what (policy).
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection, delete, exists, func, select
+from sqlalchemy import Connection, Insert, bindparam, delete, exists, func, select
 
 from domain.facts import ContainerEvent, ContainerFacts
 from memory.database import insert_into
@@ -20,6 +21,19 @@ KEPT_OF_ACTION = 5
 """Newest events of each kind kept beyond that and for ever: a stop stands until the next start."""
 KEPT_FOR = timedelta(days=7)
 SWEEP_EVERY = timedelta(hours=1)
+
+
+_TOLD = container_events.c
+_OURS = (_TOLD.tenant == bindparam("tenant"), _TOLD.target_key == bindparam("key"))
+_NEWEST = (
+    select(_TOLD.id, _TOLD.at, _TOLD.action)
+    .where(*_OURS)
+    .order_by(_TOLD.at.desc(), _TOLD.id.desc())
+)
+_STORY = select(_TOLD.body).where(*_OURS).order_by(_TOLD.at, _TOLD.id)
+_WELL = select(healthy.c.body).where(
+    healthy.c.tenant == bindparam("tenant"), healthy.c.target_key == bindparam("key")
+)
 
 
 class Desired(Part):
@@ -60,8 +74,7 @@ class Desired(Part):
             }
             for event in events
         ]
-        new = insert_into(connection.dialect.name, container_events).on_conflict_do_nothing()
-        connection.execute(new, rows)
+        connection.execute(_saw(connection.dialect.name), rows)
         self._prune(connection, sorted({event.target_key for event in events}))
 
     def _prune(self, connection: Connection, keys: list[str]) -> None:
@@ -78,12 +91,7 @@ class Desired(Part):
             self.kept.swept_at = self.clock.now()
 
     def _rows(self, connection: Connection, key: str) -> list[tuple[int, datetime, str]]:
-        told = container_events.c
-        rows = connection.execute(
-            select(told.id, told.at, told.action)
-            .where(told.tenant == self.tenant, told.target_key == key)
-            .order_by(told.at.desc(), told.id.desc())
-        )
+        rows = connection.execute(_NEWEST, {"tenant": self.tenant, "key": key})
         return [(row.id, row.at, row.action) for row in rows]
 
     def _sweep(self, connection: Connection, *, since: datetime) -> None:
@@ -107,13 +115,8 @@ class Desired(Part):
             self.kept.well.pop(key, None)
 
     def _well(self, connection: Connection, facts: ContainerFacts) -> None:
-        row = insert_into(connection.dialect.name, healthy).values(
-            tenant=self.tenant, target_key=facts.target.key, body=facts, at=self.clock.now()
-        )
-        again = {"body": row.excluded.body, "at": row.excluded.at}
-        connection.execute(
-            row.on_conflict_do_update(index_elements=["tenant", "target_key"], set_=again)
-        )
+        row = {"tenant": self.tenant, "target_key": facts.target.key, "body": facts}
+        connection.execute(_well(connection.dialect.name), {**row, "at": self.clock.now()})
 
     def _last_events(self, connection: Connection) -> dict[str, datetime]:
         told = container_events.c
@@ -129,21 +132,22 @@ class Desired(Part):
         return last
 
     def _story(self, connection: Connection, key: str) -> list[ContainerEvent]:
-        told = container_events.c
-        return list(
-            connection.scalars(
-                select(told.body)
-                .where(told.tenant == self.tenant, told.target_key == key)
-                .order_by(told.at, told.id)
-            )
-        )
+        return list(connection.scalars(_STORY, {"tenant": self.tenant, "key": key}))
 
     def _last_healthy(self, connection: Connection, key: str) -> ContainerFacts | None:
-        return connection.scalar(
-            select(healthy.c.body).where(
-                healthy.c.tenant == self.tenant, healthy.c.target_key == key
-            )
-        )
+        return connection.scalar(_WELL, {"tenant": self.tenant, "key": key})
+
+
+@cache
+def _saw(dialect: str) -> Insert:
+    return insert_into(dialect, container_events).on_conflict_do_nothing()
+
+
+@cache
+def _well(dialect: str) -> Insert:
+    row = insert_into(dialect, healthy)
+    again = {"body": row.excluded.body, "at": row.excluded.at}
+    return row.on_conflict_do_update(index_elements=["tenant", "target_key"], set_=again)
 
 
 def _excess(rows: Sequence[tuple[int, datetime, str]], *, since: datetime) -> list[int]:

@@ -107,26 +107,13 @@ class Gathering(Part):
         return digest
 
     def _open(self, connection: Connection, channel: str) -> Row[*tuple[Any, ...]] | None:
-        growing = digests.c.grown_at > self.clock.now() - QUIET
-        return connection.execute(
-            select(digests)
-            .where(digests.c.tenant == self.tenant, digests.c.channel == channel, growing)
-            .order_by(digests.c.grown_at.desc())
-            .limit(1)
-        ).first()
+        given = {"tenant": self.tenant, "channel": channel, "since": self.clock.now() - QUIET}
+        return connection.execute(_GROWING, given).first()
 
     def _digests(self, connection: Connection, channel: str) -> list[Digest]:
         now = self.clock.now()
-        rings = _rings(now)
-        rows = connection.execute(
-            select(digests, rings.label("rings")).where(
-                digests.c.tenant == self.tenant,
-                digests.c.channel == channel,
-                or_(digests.c.version > digests.c.delivered, rings),
-                or_(digests.c.not_before.is_(None), digests.c.not_before <= now),
-            )
-        )
-        return [_digest(row) for row in rows]
+        given = {"tenant": self.tenant, "channel": channel, "now": now, "quiet": now - RING}
+        return [_digest(row) for row in connection.execute(_DUE, given)]
 
     def _gathered(self, connection: Connection, digest: Digest, limit: int) -> Gathered:
         mine = and_(outbox.c.channel == digest.channel, outbox.c.external_id == PREFIX + digest.id)
@@ -169,10 +156,24 @@ def _asked() -> Any:
     )
 
 
-def _rings(now: datetime) -> ColumnElement[bool]:
+def _rings() -> ColumnElement[bool]:
     """Something in it wants a sound, and the last one is long enough ago."""
-    again = and_(digests.c.loud_at > digests.c.rang_at, digests.c.rang_at <= now - RING)
+    again = and_(digests.c.loud_at > digests.c.rang_at, digests.c.rang_at <= bindparam("quiet"))
     return and_(digests.c.loud_at.is_not(None), or_(digests.c.rang_at.is_(None), again))
+
+
+_OURS = and_(digests.c.tenant == bindparam("tenant"), digests.c.channel == bindparam("channel"))
+_GROWING = (
+    select(digests)
+    .where(_OURS, digests.c.grown_at > bindparam("since"))
+    .order_by(digests.c.grown_at.desc())
+    .limit(1)
+)
+_DUE = select(digests, _rings().label("rings")).where(
+    _OURS,
+    or_(digests.c.version > digests.c.delivered, _rings()),
+    or_(digests.c.not_before.is_(None), digests.c.not_before <= bindparam("now")),
+)
 
 
 def _digest(row: Row[*tuple[Any, ...]]) -> Digest:

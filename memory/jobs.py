@@ -13,6 +13,9 @@ from memory.part import Part
 from memory.tables import approvals, incidents, jobs
 
 _INSERT = insert(jobs)
+_DROP_EXPIRY = delete(jobs).where(
+    jobs.c.incident == bindparam("of"), jobs.c.why == "expiry", jobs.c.taken_at.is_(None)
+)
 
 
 def add_jobs(
@@ -27,11 +30,7 @@ def add_jobs(
 
 def drop_expiry(connection: Connection, incident: str) -> None:
     """Nobody is asked any more, so nothing expires."""
-    connection.execute(
-        delete(jobs).where(
-            jobs.c.incident == incident, jobs.c.why == "expiry", jobs.c.taken_at.is_(None)
-        )
-    )
+    connection.execute(_DROP_EXPIRY, {"of": incident})
 
 
 _OPEN = (

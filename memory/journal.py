@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pydantic import Field
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, insert, select
 
 from domain.errors import Conflict, NotFound
 from domain.journal import EffectResult, Entry, Intent, Sealed
@@ -84,15 +84,13 @@ class Journal(Part):
 
     async def entries(self, incident: str, attempt: int) -> list[Entry]:
         """The journal of one attempt, in order of position."""
-        wanted = _ENTRIES.where(intents.c.incident == incident, intents.c.attempt == attempt)
-        return await self.database.read(_entries, wanted.order_by(intents.c.position))
+        of = {"incident": incident, "attempt": attempt}
+        return await self.database.read(_entries, _OF_ATTEMPT, of)
 
     async def ours(self, key: str, *, since: datetime) -> list[Entry]:
         """Our own effects on this target since then: stops that were not somebody's."""
-        wanted = _ENTRIES.where(
-            intents.c.tenant == self.tenant, intents.c.target_key == key, intents.c.at >= since
-        )
-        return await self.database.read(_entries, wanted.order_by(intents.c.seq))
+        of = {"tenant": self.tenant, "key": key, "since": since}
+        return await self.database.read(_entries, _OF_TARGET, of)
 
     async def conclude(self, key: str, result: EffectResult) -> None:
         """Write what came of an intent; whoever acted tells it to the timeline.
@@ -114,7 +112,7 @@ class Journal(Part):
         return await self.database.read(self._lines, after, limit)
 
     def _conclude(self, connection: Connection, key: str, result: EffectResult) -> None:
-        found = _entries(connection, _ENTRIES.where(intents.c.key == key))
+        found = _entries(connection, _OF_KEYS, {"keys": [key]})
         if not found:
             raise NotFound(f"there is no intent {key!r}")
         if found[0].result is not None:
@@ -122,7 +120,7 @@ class Journal(Part):
         seq = append(
             connection, self, kind="result", subject=key, at=result.at, body=result.plain()
         )
-        connection.execute(insert(results).values(key=key, result=result.result, seq=seq))
+        connection.execute(_CONCLUDE, {"key": key, "result": result.result, "seq": seq})
 
     def _lines(self, connection: Connection, after: int, limit: int) -> list[Line]:
         rows = connection.execute(
@@ -155,12 +153,12 @@ def write_intents(connection: Connection, part: Part, wanted: Sequence[Intent]) 
             at=intent.at,
             body=intent.plain(),
         )
-        connection.execute(insert(intents), _intent_row(part, intent, seq))
+        connection.execute(_INTEND, _intent_row(part, intent, seq))
 
 
 def write_call(connection: Connection, part: Part, intent: Intent) -> None:
     """The call to Docker or Proxmox goes out. Raises Conflict: it went out before."""
-    found = _entries(connection, _ENTRIES.where(intents.c.key == intent.key))
+    found = _entries(connection, _OF_KEYS, {"keys": [intent.key]})
     if not found:
         raise NotFound(f"there is no intent {intent.key!r}")
     if found[0].called or found[0].result is not None:
@@ -168,13 +166,13 @@ def write_call(connection: Connection, part: Part, intent: Intent) -> None:
     body: Plain = {"verb": intent.effect.verb, "target": intent.effect.target.key}
     now = part.clock.now()
     seq = append(connection, part, kind="call", subject=intent.key, at=now, body=body)
-    connection.execute(insert(calls).values(key=intent.key, seq=seq))
+    connection.execute(_CALL, {"key": intent.key, "seq": seq})
 
 
 def written(connection: Connection, wanted: Sequence[Intent]) -> list[Intent]:
     """Those of these intents that stand in the journal already."""
     keys = [intent.key for intent in wanted]
-    found = _entries(connection, _ENTRIES.where(intents.c.key.in_(keys)))
+    found = _entries(connection, _OF_KEYS, {"keys": keys})
     return [entry.intent for entry in found]
 
 
@@ -189,14 +187,28 @@ _ENTRIES: Select[str, int | None, str | None] = (
 )
 
 
-def _entries(connection: Connection, wanted: Select[str, int | None, str | None]) -> list[Entry]:
+_OF_KEYS = _ENTRIES.where(intents.c.key.in_(bindparam("keys", expanding=True)))
+_OF_ATTEMPT = _ENTRIES.where(
+    intents.c.incident == bindparam("incident"), intents.c.attempt == bindparam("attempt")
+).order_by(intents.c.position)
+_OF_TARGET = _ENTRIES.where(
+    intents.c.tenant == bindparam("tenant"),
+    intents.c.target_key == bindparam("key"),
+    intents.c.at >= bindparam("since"),
+).order_by(intents.c.seq)
+_INTEND, _CALL, _CONCLUDE = insert(intents), insert(calls), insert(results)
+
+
+def _entries(
+    connection: Connection, wanted: Select[str, int | None, str | None], given: dict[str, object]
+) -> list[Entry]:
     return [
         Entry(
             intent=Intent.model_validate_json(row.body),
             called=row.called is not None,
             result=None if row.result is None else EffectResult.model_validate_json(row.result),
         )
-        for row in connection.execute(wanted)
+        for row in connection.execute(wanted, given)
     ]
 
 

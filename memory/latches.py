@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, bindparam, func, select, update
 
 from domain.errors import Conflict, NotFound
 from domain.incident import Event
@@ -107,34 +107,43 @@ class Latches(Part):
         return latch
 
 
+def _stands() -> ColumnElement[bool]:
+    return and_(
+        latches.c.tenant == bindparam("tenant"),
+        latches.c.lifted_at.is_(None),
+        latches.c.seen_at > bindparam("since"),
+    )
+
+
+_OF_THESE = latches.c.target_key.in_(bindparam("keys", type_=Text, expanding=True))
+_FIRST = select(latches).where(_OF_THESE, _stands()).order_by(latches.c.target_key).limit(1)
+_ALL = select(latches).where(_stands()).order_by(latches.c.at)
+_LIFTED = select(func.max(latches.c.lifted_at, type_=Instant)).where(
+    latches.c.tenant == bindparam("tenant"), _OF_THESE
+)
+
+
 def standing_latch(
     connection: Connection, part: Part, keys: Sequence[str]
 ) -> Row[*tuple[Any, ...]] | None:
     """The latch on one of these targets, if there is one."""
-    wanted = select(latches).where(
-        latches.c.tenant == part.tenant, latches.c.target_key.in_(keys), _stands(part)
-    )
-    return connection.execute(wanted.order_by(latches.c.target_key).limit(1)).first()
+    return connection.execute(_FIRST, {**_now(part), "keys": list(keys)}).first()
 
 
 def standing_latches(connection: Connection, part: Part) -> Sequence[Row[*tuple[Any, ...]]]:
     """All latches that stand, oldest first."""
-    wanted = select(latches).where(latches.c.tenant == part.tenant, _stands(part))
-    return connection.execute(wanted.order_by(latches.c.at)).all()
+    return connection.execute(_ALL, _now(part)).all()
 
 
 def lifted_at(connection: Connection, part: Part, keys: Sequence[str]) -> datetime | None:
     """When a person last set one of these targets free: what was tried before is forgiven."""
-    moment: datetime | None = connection.scalar(
-        select(func.max(latches.c.lifted_at, type_=Instant)).where(
-            latches.c.tenant == part.tenant, latches.c.target_key.in_(keys)
-        )
-    )
+    given = {"tenant": part.tenant, "keys": list(keys)}
+    moment: datetime | None = connection.scalar(_LIFTED, given)
     return moment
 
 
-def _stands(part: Part) -> ColumnElement[bool]:
-    return and_(latches.c.lifted_at.is_(None), latches.c.seen_at > part.clock.now() - part.window)
+def _now(part: Part) -> dict[str, object]:
+    return {"tenant": part.tenant, "since": part.clock.now() - part.window}
 
 
 def _answers(latch: Latch, name: str) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, insert, select, update
 
 from domain.diagnosis import Diagnosis
 from domain.errors import NotFound
@@ -33,6 +34,40 @@ PAST_LIMIT = 50
 
 _ONE = select(incidents).where(
     incidents.c.id == bindparam("id"), incidents.c.tenant == bindparam("tenant")
+)
+
+_TOLD = (
+    select(incidents)
+    .where(
+        incidents.c.tenant == bindparam("tenant"),
+        incidents.c.target_key == bindparam("key"),
+        incidents.c.outcome.in_(TOLD),
+    )
+    .order_by(incidents.c.closed_at.desc())
+    .limit(1)
+)
+_CHILDREN = (
+    select(incidents.c.id)
+    .where(incidents.c.parent == bindparam("of"), incidents.c.status != "done")
+    .order_by(incidents.c.opened_at, incidents.c.id)
+)
+_THIS = (attempts.c.incident == bindparam("of"), attempts.c.number == bindparam("this"))
+_TRIED_AT = select(attempts.c.at).where(*_THIS)
+_JUDGE = update(attempts).where(*_THIS).values(verdict=bindparam("found"))
+_EVIDENCE = select(tables.evidence.c.id, tables.evidence.c.body).where(
+    tables.evidence.c.incident == bindparam("of"),
+    tables.evidence.c.id.in_(bindparam("ids", expanding=True)),
+)
+_PAST = (
+    select(episodes.c.body)
+    .where(
+        episodes.c.tenant == bindparam("tenant"),
+        episodes.c.alert_name == bindparam("alert_name"),
+        episodes.c.service == bindparam("service"),
+        episodes.c.kind == bindparam("kind"),
+    )
+    .order_by(episodes.c.id.desc())
+    .limit(PAST_LIMIT)
 )
 
 
@@ -123,13 +158,7 @@ class Incidents(Part):
         return incident_of(row)
 
     def _told(self, connection: Connection, key: str) -> Incident | None:
-        wanted = select(incidents).where(
-            incidents.c.tenant == self.tenant,
-            incidents.c.target_key == key,
-            incidents.c.outcome.in_(TOLD),
-        )
-        newest = wanted.order_by(incidents.c.closed_at.desc()).limit(1)
-        row = connection.execute(newest).mappings().first()
+        row = connection.execute(_TOLD, {"tenant": self.tenant, "key": key}).mappings().first()
         if row is None or _for_now(connection, row["id"]):
             return None
         return incident_of(row)
@@ -154,58 +183,37 @@ class Incidents(Part):
 
     def _judge(self, connection: Connection, incident: str, attempt: Attempt) -> None:
         """Keep the table that cool-downs read in step: one time and one verdict an attempt."""
-        this = (attempts.c.incident == incident, attempts.c.number == attempt.number)
-        at = connection.scalar(select(attempts.c.at).where(*this)) or attempt.started_at
-        connection.execute(
-            insert_into(connection.dialect.name, attempts)
-            .values(
-                incident=incident,
-                number=attempt.number,
-                target_key=attempt.target.key,
-                tenant=self.tenant,
-                remedy=attempt.remedy,
-                at=at,
-                verdict=attempt.verdict,
-            )
-            .on_conflict_do_nothing()
-        )
-        connection.execute(update(attempts).where(*this).values(verdict=attempt.verdict))
+        this = {"of": incident, "this": attempt.number}
+        row = {
+            "incident": incident,
+            "number": attempt.number,
+            "target_key": attempt.target.key,
+            "tenant": self.tenant,
+            "remedy": attempt.remedy,
+            "at": connection.scalar(_TRIED_AT, this) or attempt.started_at,
+            "verdict": attempt.verdict,
+        }
+        connection.execute(unless_counted(connection.dialect.name), row)
+        connection.execute(_JUDGE, {**this, "found": attempt.verdict})
 
     def _keep(self, connection: Connection, incident: str, items: list[Evidence]) -> None:
         status_of(connection, self, incident)
         rows = [{"incident": incident, "id": item.id, "body": bounded(item)} for item in items]
         if rows:
-            new = insert_into(connection.dialect.name, tables.evidence)
-            newest = {"body": new.excluded.body}
-            keys = [tables.evidence.c.incident, tables.evidence.c.id]
-            connection.execute(new.on_conflict_do_update(index_elements=keys, set_=newest), rows)
+            connection.execute(_newest(connection.dialect.name), rows)
 
     def _evidence(
         self, connection: Connection, incident: str, ids: list[str]
     ) -> dict[str, Evidence]:
         status_of(connection, self, incident)
-        kept = tables.evidence.c
-        rows = connection.execute(
-            select(kept.id, kept.body).where(kept.incident == incident, kept.id.in_(ids))
-        )
+        rows = connection.execute(_EVIDENCE, {"of": incident, "ids": ids})
         return {row.id: row.body for row in rows}
 
     def _past(
         self, connection: Connection, alert_name: str, service: str, kind: str
     ) -> list[Episode]:
-        return list(
-            connection.scalars(
-                select(episodes.c.body)
-                .where(
-                    episodes.c.tenant == self.tenant,
-                    episodes.c.alert_name == alert_name,
-                    episodes.c.service == service,
-                    episodes.c.kind == kind,
-                )
-                .order_by(episodes.c.id.desc())
-                .limit(PAST_LIMIT)
-            )
-        )
+        of = {"tenant": self.tenant, "alert_name": alert_name, "service": service, "kind": kind}
+        return list(connection.scalars(_PAST, of))
 
     def _episodes(
         self, connection: Connection, after: int, limit: int
@@ -256,12 +264,21 @@ class Incidents(Part):
         )
 
     def _wake_children(self, connection: Connection, parent: str, now: datetime) -> None:
-        children = connection.scalars(
-            select(incidents.c.id)
-            .where(incidents.c.parent == parent, incidents.c.status != "done")
-            .order_by(incidents.c.opened_at, incidents.c.id)
-        )
+        children = connection.scalars(_CHILDREN, {"of": parent})
         add_jobs(connection, self, list(children), why="parent_done", at=now)
+
+
+@cache
+def unless_counted(dialect: str) -> Insert:
+    """An insert of attempts that leaves those already there as they are."""
+    return insert_into(dialect, attempts).on_conflict_do_nothing()
+
+
+@cache
+def _newest(dialect: str) -> Insert:
+    row = insert_into(dialect, tables.evidence)
+    keys = ["incident", "id"]
+    return row.on_conflict_do_update(index_elements=keys, set_={"body": row.excluded.body})
 
 
 def _for_now(connection: Connection, incident: str) -> bool:

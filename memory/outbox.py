@@ -4,9 +4,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
+    Integer,
+    Text,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -52,18 +56,8 @@ class Drafts(Part):
 
     def _drafts(self, connection: Connection, channel: str, limit: int) -> list[Draft]:
         now = self.clock.now()
-        rows = connection.execute(
-            select(outbox)
-            .join(incidents, incidents.c.id == outbox.c.incident)
-            .where(
-                behind(self.tenant),
-                outbox.c.channel == channel,
-                or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
-                not_(_too_early(now)),
-            )
-            .order_by(outbox.c.behind_since, outbox.c.incident)
-            .limit(limit)
-        )
+        given = {"tenant": self.tenant, "channel": channel, "limit": limit, "now": now}
+        early = {"arrived": now - ARRIVAL, "recurred": now - HOLD}
         return [
             Draft(
                 incident=row.incident,
@@ -73,7 +67,7 @@ class Drafts(Part):
                 external_id=row.external_id,
                 tries=row.tries,
             )
-            for row in rows
+            for row in connection.execute(_DRAFTS, given | early)
         ]
 
     def _delivered(self, connection: Connection, draft: Draft, external_id: str) -> None:
@@ -105,7 +99,7 @@ def _of(draft: Draft) -> tuple[ColumnElement[bool], ...]:
     return outbox.c.incident == draft.incident, outbox.c.channel == draft.channel
 
 
-def behind(tenant: str) -> ColumnElement[bool]:
+def behind(tenant: str | BindParameter[str]) -> ColumnElement[bool]:
     """A row of the outbox, joined with its incident, that a channel should bring up to date."""
     silent = or_(
         incidents.c.parent.is_not(None),
@@ -119,14 +113,14 @@ def behind(tenant: str) -> ColumnElement[bool]:
     )
 
 
-def _too_early(now: datetime) -> ColumnElement[bool]:
+def _too_early() -> ColumnElement[bool]:
     """Nothing is known but its arrival: in a moment it may be folded or, come again, over."""
     return and_(
         outbox.c.version == 1,
         incidents.c.outcome.is_(None),
         or_(
-            outbox.c.behind_since > now - ARRIVAL,
-            and_(outbox.c.behind_since > now - HOLD, _soon_after(incidents.c.opened_at)),
+            outbox.c.behind_since > bindparam("arrived"),
+            and_(outbox.c.behind_since > bindparam("recurred"), _soon_after(incidents.c.opened_at)),
         ),
     )
 
@@ -146,6 +140,20 @@ def _soon_after(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
         )
         .correlate(incidents),
     )
+
+
+_DRAFTS = (
+    select(outbox)
+    .join(incidents, incidents.c.id == outbox.c.incident)
+    .where(
+        behind(bindparam("tenant", type_=Text)),
+        outbox.c.channel == bindparam("channel"),
+        or_(outbox.c.not_before.is_(None), outbox.c.not_before <= bindparam("now")),
+        not_(_too_early()),
+    )
+    .order_by(outbox.c.behind_since, outbox.c.incident)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 def hush(connection: Connection, incident: str) -> None:

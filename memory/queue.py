@@ -26,6 +26,7 @@ _NEXT = (
     .limit(1)
 )
 _TAKE = update(jobs).where(jobs.c.id == bindparam("job")).values(taken_at=_NOW)
+_END = delete(jobs).where(jobs.c.id == bindparam("job"))
 _DROP_COVERED = delete(jobs).where(
     jobs.c.incident == bindparam("of"), jobs.c.taken_at.is_(None), jobs.c.due_at <= _NOW
 )
@@ -114,7 +115,7 @@ class Queue(Part):
         self.kept.turns += 1
 
     def _done(self, connection: Connection, job: Job) -> None:
-        connection.execute(delete(jobs).where(jobs.c.id == job.id))
+        connection.execute(_END, {"job": job.id})
         settle(connection, job.incident, now=self.clock.now())
         self.kept.turns += 1
 

@@ -5,6 +5,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    bindparam,
     delete,
     distinct,
     func,
@@ -28,6 +29,11 @@ from memory.tables import episodes, events, incidents, intents, jobs, outbox, pa
 from memory.timeline import status_of
 
 STATUSES = ("open", "waiting", "done")
+_TIMELINE = (
+    select(events)
+    .where(events.c.incident == bindparam("incident"), events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+)
 
 
 class Views(Part):
@@ -82,11 +88,7 @@ class Views(Part):
 
     def _timeline(self, connection: Connection, incident: str, after: int) -> list[TimelineEvent]:
         status_of(connection, self, incident)
-        rows = connection.execute(
-            select(events)
-            .where(events.c.incident == incident, events.c.seq > after)
-            .order_by(events.c.seq)
-        )
+        rows = connection.execute(_TIMELINE, {"incident": incident, "after": after})
         return [event_of(row) for row in rows]
 
     def _changes(

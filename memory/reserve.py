@@ -11,10 +11,9 @@ from domain.incident import Event
 from domain.journal import Intent, Standing
 from domain.ports import Decide
 from memory import journal
-from memory.database import insert_into
+from memory.ledger import unless_counted
 from memory.part import Part
 from memory.standing import Question, read_standing
-from memory.tables import attempts
 from memory.timeline import last_of, status_of, tell
 
 Decision = Allowed | NeedsApproval | Refused
@@ -105,9 +104,7 @@ class Reservations(Part):
             }
             for key in _keys(wanted)
         ]
-        connection.execute(
-            insert_into(connection.dialect.name, attempts).on_conflict_do_nothing(), rows
-        )
+        connection.execute(unless_counted(connection.dialect.name), rows)
 
 
 def _keys(wanted: Sequence[Intent]) -> list[str]:

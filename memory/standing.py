@@ -9,17 +9,18 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Text,
     and_,
+    bindparam,
     exists,
     func,
     or_,
     select,
-    true,
     type_coerce,
 )
 
 from domain.journal import PastAttempt, Standing
-from memory.columns import MICROSECOND
+from memory.columns import MICROSECOND, Instant
 from memory.latches import lifted_at, standing_latch
 from memory.part import Part
 from memory.tables import approvals, attempts, claims, incidents, intents, pauses, results
@@ -27,6 +28,12 @@ from memory.tables import approvals, attempts, claims, incidents, intents, pause
 CAME_BACK = timedelta(minutes=30)
 """A new incident of the same target this soon after a healed one says that it did not hold."""
 HOUR = timedelta(hours=1)
+
+
+_TENANT = bindparam("tenant", type_=Text)
+_INCIDENT = bindparam("incident", type_=Text)
+_SINCE = bindparam("since", type_=Instant)
+_KEYS = bindparam("keys", type_=Text, expanding=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +50,24 @@ class Question:
 def read_standing(connection: Connection, part: Part, question: Question) -> Standing:
     """The standing as this transaction sees it."""
     now = part.clock.now()
-    paused = connection.scalar(select(pauses.c.reason).where(pauses.c.tenant == part.tenant))
-    cleared: datetime | None = connection.scalar(
-        select(incidents.c.cleared_at).where(incidents.c.id == question.incident)
-    )
+    of = {
+        "tenant": part.tenant,
+        "incident": question.incident,
+        "attempt": question.attempt,
+        "keys": list(question.keys),
+        "now": now,
+    }
+    cleared: datetime | None = connection.scalar(_CLEARED, of)
+    held = connection.scalars(_HELD, {**of, "fence": question.fence})
+    mine = question.thread == question.incident and set(question.keys) <= set(held)
     return Standing(
-        paused=paused or "",
+        paused=connection.scalar(_PAUSED, of) or "",
         cleared_at=cleared,
-        holds_claim=_holds(connection, part, question),
-        recent=_recent(connection, part, question, since=_forgiven(connection, part, question)),
-        actions_last_hour=_actions(connection, part, question, since=now - HOUR),
-        acting=_acting(connection, part, question),
-        approved_digest=_approved(connection, question.incident),
+        holds_claim=mine,
+        recent=_recent(connection, {**of, "since": _forgiven(connection, part, question)}),
+        actions_last_hour=connection.scalar(_ACTIONS, {**of, "since": now - HOUR}) or 0,
+        acting=list(connection.scalars(_ACTING, of)),
+        approved_digest=connection.scalar(_APPROVED, of) or "",
         latched=_latched(connection, part, question),
     )
 
@@ -70,30 +83,7 @@ def _latched(connection: Connection, part: Part, question: Question) -> str:
     return "" if row is None else f"{row.target_key} is latched: {row.reason}"
 
 
-def _holds(connection: Connection, part: Part, question: Question) -> bool:
-    held = connection.scalars(
-        select(claims.c.target_key).where(
-            claims.c.tenant == part.tenant,
-            claims.c.incident == question.incident,
-            claims.c.fence == question.fence,
-        )
-    )
-    return question.thread == question.incident and set(question.keys) <= set(held)
-
-
-def _recent(
-    connection: Connection, part: Part, question: Question, *, since: datetime
-) -> list[PastAttempt]:
-    rows = connection.execute(
-        select(attempts, _came_back(question, part.clock.now()).label("came_back"))
-        .where(
-            attempts.c.tenant == part.tenant,
-            attempts.c.target_key.in_(question.keys),
-            attempts.c.at >= since,
-            _not_this(attempts.c.incident, attempts.c.number, question),
-        )
-        .order_by(attempts.c.at, attempts.c.incident, attempts.c.number)
-    )
+def _recent(connection: Connection, of: dict[str, object]) -> list[PastAttempt]:
     return [
         PastAttempt(
             incident=row.incident,
@@ -102,49 +92,16 @@ def _recent(
             at=row.at,
             verdict="came_back" if row.came_back else row.verdict,
         )
-        for row in rows
+        for row in connection.execute(_RECENT, of)
     ]
 
 
-def _actions(connection: Connection, part: Part, question: Question, *, since: datetime) -> int:
-    acted = (
-        select(intents.c.incident, intents.c.attempt)
-        .where(
-            intents.c.tenant == part.tenant,
-            intents.c.at >= since,
-            _not_this(intents.c.incident, intents.c.attempt, question),
-        )
-        .distinct()
-        .subquery()
-    )
-    return connection.scalar(select(func.count()).select_from(acted)) or 0
+def _not_this(incident: Column[str], number: Column[int]) -> ColumnElement[bool]:
+    """Any attempt but the one that asks; -1 is nobody's."""
+    return or_(incident != _INCIDENT, number != bindparam("attempt"))
 
 
-def _acting(connection: Connection, part: Part, question: Question) -> list[str]:
-    rows = connection.scalars(
-        select(intents.c.target_key)
-        .join(incidents, incidents.c.id == intents.c.incident)
-        .where(
-            intents.c.tenant == part.tenant,
-            incidents.c.status != "done",
-            ~exists().where(results.c.key == intents.c.key),
-            _not_this(intents.c.incident, intents.c.attempt, question),
-        )
-        .distinct()
-        .order_by(intents.c.target_key)
-    )
-    return list(rows)
-
-
-def _not_this(
-    incident: Column[str], number: Column[int], question: Question
-) -> ColumnElement[bool]:
-    if question.attempt < 0:
-        return true()
-    return or_(incident != question.incident, number != question.attempt)
-
-
-def _came_back(question: Question, now: datetime) -> ColumnElement[bool]:
+def _came_back() -> ColumnElement[bool]:
     """It healed, its incident was closed as resolved, and the target soon had another one.
 
     Where the clock was put back, the incident that asks is that other one, whatever its date.
@@ -163,7 +120,7 @@ def _came_back(question: Question, now: datetime) -> ColumnElement[bool]:
             later.c.id != first.c.id,
             or_(
                 and_(opened >= closed, opened <= closed + CAME_BACK // MICROSECOND),
-                and_(later.c.id == question.incident, first.c.closed_at > now),
+                and_(later.c.id == _INCIDENT, first.c.closed_at > bindparam("now")),
             ),
             or_(later.c.outcome.is_(None), later.c.outcome.not_in(("self_resolved", "folded"))),
         )
@@ -171,11 +128,49 @@ def _came_back(question: Question, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _approved(connection: Connection, incident: str) -> str:
-    found = connection.scalar(
-        select(approvals.c.digest)
-        .where(approvals.c.incident == incident, approvals.c.answer == "approve")
-        .order_by(approvals.c.answered_at.desc())
-        .limit(1)
+_PAUSED = select(pauses.c.reason).where(pauses.c.tenant == _TENANT)
+_CLEARED = select(incidents.c.cleared_at).where(incidents.c.id == _INCIDENT)
+_HELD = select(claims.c.target_key).where(
+    claims.c.tenant == _TENANT,
+    claims.c.incident == _INCIDENT,
+    claims.c.fence == bindparam("fence"),
+)
+_RECENT = (
+    select(attempts, _came_back().label("came_back"))
+    .where(
+        attempts.c.tenant == _TENANT,
+        attempts.c.target_key.in_(_KEYS),
+        attempts.c.at >= _SINCE,
+        _not_this(attempts.c.incident, attempts.c.number),
     )
-    return found or ""
+    .order_by(attempts.c.at, attempts.c.incident, attempts.c.number)
+)
+_ACTED = (
+    select(intents.c.incident, intents.c.attempt)
+    .where(
+        intents.c.tenant == _TENANT,
+        intents.c.at >= _SINCE,
+        _not_this(intents.c.incident, intents.c.attempt),
+    )
+    .distinct()
+    .subquery()
+)
+_ACTIONS = select(func.count()).select_from(_ACTED)
+_ACTING = (
+    select(intents.c.target_key)
+    .join(incidents, incidents.c.id == intents.c.incident)
+    .where(
+        intents.c.tenant == _TENANT,
+        incidents.c.status != "done",
+        ~exists().where(results.c.key == intents.c.key),
+        _not_this(intents.c.incident, intents.c.attempt),
+    )
+    .distinct()
+    .order_by(intents.c.target_key)
+)
+_APPROVED = (
+    select(approvals.c.digest)
+    .where(approvals.c.incident == _INCIDENT, approvals.c.answer == "approve")
+    .order_by(approvals.c.answered_at.desc())
+    .limit(1)
+)

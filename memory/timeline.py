@@ -107,14 +107,20 @@ def _raise(dialect: str) -> Insert:
     return row.on_conflict_do_update(index_elements=["incident", "channel"], set_=changed)
 
 
+_LAST_OF = (
+    select(events)
+    .where(
+        events.c.incident == bindparam("incident"),
+        events.c.kind.in_(bindparam("kinds", expanding=True)),
+    )
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
+
+
 def last_of(connection: Connection, incident: str, *kinds: EventKind) -> Event | None:
     """The newest event of these kinds on that timeline."""
-    row = connection.execute(
-        select(events)
-        .where(events.c.incident == incident, events.c.kind.in_(kinds))
-        .order_by(events.c.seq.desc())
-        .limit(1)
-    ).first()
+    row = connection.execute(_LAST_OF, {"incident": incident, "kinds": kinds}).first()
     return None if row is None else event_of(row)
 
 
