@@ -76,6 +76,7 @@ async def working(world: World, saver: Saver, *, n: int = 1) -> AsyncIterator[Ru
     try:
         yield runs
     finally:
+        runs.stop()  # LangGraph may swallow a cancellation that comes with the end of a run
         await cancel(workers)
 
 
