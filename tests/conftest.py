@@ -22,6 +22,15 @@ DATA = Path(__file__).parent / "data"
 STACK_REQUIRED = os.environ.get("NIGHTSHIFT_REQUIRE_STACK") == "1"  # noqa: TID251  # a switch of the tests
 
 
+LONGEST = ("tests/test_several_hosts.py", "tests/faults/test_postgres.py", "tests/test_crash.py")
+"""Files that take a minute or more: begun first, so that no worker is left alone with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 def miss(reason: str) -> None:
     """Skip a stack test, or fail it where the stack is required."""
     if STACK_REQUIRED:
