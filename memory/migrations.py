@@ -76,6 +76,20 @@ def version(connection: Connection) -> int:
     return connection.scalar(select(func.max(tables.schema_version.c.version))) or 0
 
 
+def bring_up(connection: Connection, store: str, *, now: datetime, owner: bool) -> None:
+    """The owner migrates; others need a schema of their own version. Raises BadConfiguration.
+
+    `store` names it for people.
+    """
+    if owner:
+        migrate(connection, now=now)
+    elif (found := version(connection)) != newest():
+        raise BadConfiguration(
+            f"{store} has schema version {found}, this program needs {newest()}: "
+            "start the service of the same version as this program once"
+        )
+
+
 def migrate(connection: Connection, *, now: datetime) -> None:
     """Bring the schema up to date, in the caller's transaction. Raises BadConfiguration."""
     found = version(connection)

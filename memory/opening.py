@@ -118,7 +118,9 @@ def _opened(path: Path, *, clock: Clock, owner: bool, lock: int | None) -> Datab
     try:
         with database.writer.begin() as connection:
             _check(connection, path)
-            _bring_up(connection, path, clock=clock, owner=owner)
+            migrations.bring_up(
+                connection, f"the store {str(path)!r}", now=clock.now(), owner=owner
+            )
     except SQLAlchemyError as error:
         database.writer.dispose()
         raise BadConfiguration(_broken(path, reason(error))) from error
@@ -126,16 +128,6 @@ def _opened(path: Path, *, clock: Clock, owner: bool, lock: int | None) -> Datab
         database.writer.dispose()
         raise
     return database
-
-
-def _bring_up(connection: Connection, path: Path, *, clock: Clock, owner: bool) -> None:
-    if owner:
-        migrations.migrate(connection, now=clock.now())
-    elif (found := migrations.version(connection)) != migrations.newest():
-        raise BadConfiguration(
-            f"the store {str(path)!r} has schema version {found}, this program needs "
-            f"{migrations.newest()}: start the service of the same version as this program once"
-        )
 
 
 def _check(connection: Connection, path: Path) -> None:

@@ -33,7 +33,9 @@ def open_postgres(place: str, *, clock: Clock, owner: bool) -> PostgresDatabase:
             raw(connection).patience_s = MIGRATING_S
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             _must_take_all_text(connection)
-            _bring_up(connection, named(url), clock=clock, owner=owner)
+            migrations.bring_up(
+                connection, f"the database {named(url)}", now=clock.now(), owner=owner
+            )
             raw(connection).patience_s = ANSWER_S
     except SQLAlchemyError as error:
         database.dispose()
@@ -43,16 +45,6 @@ def open_postgres(place: str, *, clock: Clock, owner: bool) -> PostgresDatabase:
         database.dispose()
         raise
     return database
-
-
-def _bring_up(connection: Connection, name: str, *, clock: Clock, owner: bool) -> None:
-    if owner:
-        migrations.migrate(connection, now=clock.now())
-    elif (found := migrations.version(connection)) != migrations.newest():
-        raise BadConfiguration(
-            f"the database {name} has schema version {found}, this program needs "
-            f"{migrations.newest()}: start the service of the same version as this program once"
-        )
 
 
 def _must_take_all_text(connection: Connection) -> None:

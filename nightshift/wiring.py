@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from domain.deps import Deps
 from domain.errors import NightshiftError
@@ -103,12 +104,7 @@ async def open_service(
         )
         if work:
             await store.recover()
-            background = _background(store, deps, notifiers, settings, crew)
-            background["audit"] = crew.alone("audit", Keeper(store, data, notifiers, clock).run)
-            if days := settings.nightshift_keep_checkpoints_days:
-                sweep = partial(keep_checkpoints, store, saver, clock, days=days)
-                background["retention"] = crew.alone("retention", sweep)
-            service.start(background)
+            service.start(_background(store, deps, saver, notifiers, settings, crew))
         elif accept:
             service.start_accepting()
         if work or accept:
@@ -282,9 +278,14 @@ async def _refill(memory: LearnedMemory, clock: Clock) -> None:
 
 
 def _background(
-    store: Store, deps: Deps, notifiers: Sequence[Notifier], settings: Settings, crew: Crew
+    store: Store,
+    deps: Deps,
+    saver: BaseCheckpointSaver[str],
+    notifiers: Sequence[Notifier],
+    settings: Settings,
+    crew: Crew,
 ) -> dict[str, Coroutine[Any, Any, None]]:
-    """What runs beside the workers: one courier a channel, the wake-up call, the refill."""
+    """What runs beside the workers: couriers and their wake-up call, audit, retention, refill."""
     clock = deps.clock
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
 
@@ -308,6 +309,11 @@ def _background(
     if isinstance(deps.memory, LearnedMemory):
         refill = partial(_refill, deps.memory, clock)
         tasks["memory"] = crew.alone("memory", refill) if settings.qdrant_url else refill()
+    keeper = Keeper(store, settings.nightshift_data_dir, notifiers, clock)
+    tasks["audit"] = crew.alone("audit", keeper.run)
+    if days := settings.nightshift_keep_checkpoints_days:
+        sweep = partial(keep_checkpoints, store, saver, clock, days=days)
+        tasks["retention"] = crew.alone("retention", sweep)
     return tasks
 
 
