@@ -1,6 +1,5 @@
 """`nightshift serve`. Not here: routes (server.py) or wiring."""
 
-import asyncio
 import ctypes
 import socket
 from collections.abc import AsyncIterator
@@ -36,6 +35,8 @@ def serve(
     ] = False,
 ) -> None:
     """Take alerts on POST /alert and work on them until stopped."""
+    import uvloop
+
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
     from nightshift.web.auth import secured
@@ -55,7 +56,7 @@ def serve(
         _tell(settings)
     _share_arenas()
     listening = listener(settings.nightshift_host, settings.nightshift_port)
-    asyncio.run(_serve(settings, listening, work=not no_worker))
+    uvloop.run(_serve(settings, listening, work=not no_worker))
 
 
 def _share_arenas() -> None:

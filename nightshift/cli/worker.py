@@ -17,6 +17,8 @@ EXAMPLES = "Example: DATABASE_URL=postgresql://nightshift@db/nightshift nightshi
 
 def worker(data_dir: DataDir = None) -> None:
     """Work on what `nightshift serve --no-worker` takes in, on this or any other host."""
+    import uvloop
+
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
     from nightshift.wiring_store import must_be_shared
@@ -29,7 +31,7 @@ def worker(data_dir: DataDir = None) -> None:
         secrets=secrets_of(settings),
     )
 
-    asyncio.run(_work(settings))
+    uvloop.run(_work(settings))
 
 
 async def _work(settings: "Settings") -> None:
