@@ -14,6 +14,7 @@ from domain.facts import ContainerFacts
 from domain.target import Target
 from tools import docker_facts
 from tools.docker_errors import told_apart
+from tools.environment import read_once
 
 T = TypeVar("T")
 THREADS = 8
@@ -59,7 +60,9 @@ class Host:
         Blocks; raises what the SDK raises. Two threads may both make one; the last is kept.
         """
         if self._client is None:
-            self._client = APIClient(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+            client = APIClient(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+            read_once(client, client.base_url)
+            self._client = client
         return self._client
 
     async def reach(self) -> None:

@@ -26,6 +26,7 @@ from domain.facts import ContainerFacts
 from domain.ports import Answer, Expression, Probe, Sample
 from tools import outside, promql
 from tools import prometheus_answers as answers
+from tools.environment import read_once
 
 MAX_ANSWER = 16 * 1024**2
 """Bytes of one answer that are read; a hostile expression may ask for every series there is."""
@@ -70,6 +71,7 @@ class PrometheusMetrics:
             timeout=timeout_s,  # type: ignore[arg-type]  # handed on to requests, which takes floats
             retry=Retry(total=0, read=False),  # else a read time-out looks like a broken connection
         )
+        read_once(self._session, self._url)
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="prometheus")
 
     def close(self) -> None:
