@@ -114,10 +114,10 @@ async def _look(
         "round": round_,
         "wake_at": None,
     }
-    await deps.ledger.update(incident, target=found.target)
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
     silent = silent_hosts(seen.docker, seen.cluster) | silent_sources(evidence, unset=_unset(deps))
-    await tell(deps, incident, "evidence", heard, {"ids": list(ids), "degraded": {**silent}})
+    said: Plain = {"ids": list(ids), "degraded": {**silent}}
+    await tell(deps, incident, "evidence", heard, said, target=found.target)
     return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
 
 
@@ -142,8 +142,8 @@ async def _glance(
     if word.kind == "broken":
         return None
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)
-    await deps.ledger.update(state["incident"], target=found.target)
-    await tell(deps, state["incident"], "evidence", _heard(evidence), {"ids": list(ids)})
+    said: Plain = {"ids": list(ids)}
+    await tell(deps, state["incident"], "evidence", _heard(evidence), said, target=found.target)
     return {
         "target": found.target.plain(),
         "evidence": [*_still_of(state, found), *ids],
