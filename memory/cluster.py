@@ -24,7 +24,7 @@ from memory.cluster_store import ClusterStore
 from memory.enqueueing import TASK, queue_of
 from memory.patience import REACHING, AsyncImpatient
 from memory.postgres import address
-from memory.turns import TURN
+from memory.turns import TURN, Turn
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,31 @@ class Cluster:
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # Procrastinate's
 
+    async def drive(self, segment: Segment, incident: str, worker: int) -> None:
+        """One segment, if there is one to drive; a job of ours may be answered already."""
+        taken = await self._turn(incident, worker)
+        if taken is None:
+            return
+        job, turn = taken
+        mine = TURN.set(turn)
+        try:
+            await segment(job)
+        finally:
+            TURN.reset(mine)
+
+    async def _turn(self, incident: str, worker: int) -> tuple[Job, Turn] | None:
+        """Ask until the store answers: a turn that was ours unheard would be nobody's.
+
+        None when told to stop: a worker that has left has no turn.
+        """
+        while not self._stopping.is_set():
+            try:
+                return await self._store.take_turn(incident, worker=worker)
+            except NightshiftError as error:
+                log.warning("job_not_taken", incident=incident, error=str(error))
+            await asyncio.sleep(AGAIN_S)
+        return None
+
     async def every(self, seconds: float) -> None:
         """Defer the check each time that so many seconds have passed, once for all processes."""
         while True:
@@ -94,28 +119,12 @@ class Cluster:
     def _register(self, segment: Segment, check: Check | None) -> None:
         @self._app.task(name=TASK, queue=self._queue, pass_context=True)
         async def drive(context: JobContext, incident: str) -> None:
-            await self._drive(segment, incident, context.job.worker_id or 0)
+            await self.drive(segment, incident, context.job.worker_id or 0)
 
         @self._app.task(name=CHECK, queue=self._queue)
         async def look(timestamp: int) -> None:
             if check is not None:
                 await check()
-
-    async def _drive(self, segment: Segment, incident: str, worker: int) -> None:
-        """One segment, if there is one to drive; a job of ours may be answered already."""
-        try:
-            taken = await self._store.take_turn(incident, worker=worker)
-        except NightshiftError as error:
-            log.warning("job_not_taken", incident=incident, error=str(error))
-            return  # its row stays, and is heard of at the next sweep
-        if taken is None:
-            return
-        job, turn = taken
-        mine = TURN.set(turn)
-        try:
-            await segment(job)
-        finally:
-            TURN.reset(mine)
 
     async def _run(self, concurrency: int) -> None:
         takeover = self._store.takeover.total_seconds()

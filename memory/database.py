@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ class Database:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self.writer, self.reader = self._engines()
-        self._together = Together(self.writer)
+        self._together = Together(self._transaction)
 
     def _engines(self) -> tuple[Engine, Engine]:
         """The one that writes and the one that reads."""
@@ -57,6 +58,10 @@ class Database:
             _engine(self.path, begin="BEGIN IMMEDIATE", size=1, pragmas=()),
             _engine(self.path, begin="BEGIN", size=READERS, pragmas=("query_only=ON",)),
         )
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        """One of the writing thread's."""
+        return self.writer.begin()
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -7,14 +7,14 @@ it is takes along all that has queued up meanwhile. Not here: the thread, or any
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.errors import NightshiftError
+from domain.errors import NightshiftError, Unanswered
 
 T = TypeVar("T")
 MOST = 64
@@ -25,11 +25,15 @@ OWN_FAULT = (NightshiftError, SQLAlchemyError, sqlite3.Error, OSError, ValueErro
 
 @dataclass(kw_only=True, eq=False)
 class Write(Generic[T]):
-    """A write that waits; `told` hears of its commit. `alone`: its group failed."""
+    """A write that waits; `told` hears of its commit. `alone`: its group failed.
+
+    `unanswered` says why nobody knows whether it was written.
+    """
 
     work: Callable[[Connection], T]
     told: Callable[[], object]
     alone: bool = False
+    unanswered: str = ""
     done: bool = False
     result: T | None = None
 
@@ -37,8 +41,8 @@ class Write(Generic[T]):
 class Together:
     """The queue of one writing thread; all but `append` happens in that thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, begin: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._begin = begin
         self._waiting: deque[Write[Any]] = deque()
 
     def append(self, write: Write[Any]) -> None:
@@ -49,9 +53,12 @@ class Together:
         """Its result, committed: by an earlier turn, by this one, or alone if its group failed.
 
         A group is all or nothing, so a write that fails makes each of the others run once more,
-        in a transaction of its own. Raises what the write raises.
+        in a transaction of its own; not where it may have been written, for that would be twice.
+        Raises what the write raises, Unanswered.
         """
         while not write.done:
+            if write.unanswered:
+                raise Unanswered(write.unanswered)
             group = self._next(write)
             if group == [write]:
                 self._run(group)
@@ -75,8 +82,13 @@ class Together:
                 one.alone = not one.done
 
     def _run(self, group: list[Write[Any]]) -> None:
-        with self._engine.begin() as connection:
-            results = [one.work(connection) for one in group]
+        try:
+            with self._begin() as connection:
+                results = [one.work(connection) for one in group]
+        except Unanswered as error:
+            for one in group:
+                one.unanswered = str(error)
+            raise
         for one, result in zip(group, results, strict=True):
             one.result, one.done = result, True
             one.told()

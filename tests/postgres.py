@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
+from sqlalchemy import Connection
 
 from lab.postgres import MISSING, binaries, postgres
+from memory.schema_postgres import raw
 from tests.conftest import miss
 
 
@@ -29,3 +31,9 @@ def database(server: str, *, like: str = "/template0") -> Iterator[str]:
             yield server.rpartition("/")[0] + f"/{name}"
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def commit_unheard(connection: Connection) -> None:
+    """The server commits, and the connection dies before it says so; for a `commit` event."""
+    raw(connection).pgconn.exec_(b"COMMIT")
+    raw(connection).pgconn.finish()
