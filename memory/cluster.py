@@ -22,7 +22,7 @@ from domain.errors import NightshiftError, Transient
 from domain.store import Job
 from memory.cluster_store import ClusterStore
 from memory.enqueueing import TASK, queue_of
-from memory.patience import REACHING, AsyncImpatient
+from memory.patience import REACHING, RECONNECT_S, AsyncImpatient
 from memory.postgres import address
 from memory.turns import TURN, Turn
 
@@ -36,10 +36,22 @@ POLL_S = 1.0
 SWEEP_S = 5.0
 AGAIN_S = 1.0
 DRAIN_S = 20.0
-WAIT_S = 15.0
+WAIT_S = 10.0
 """How long Procrastinate waits for a connection before it begins again."""
 Segment = Callable[[Job], Awaitable[None]]
 Check = Callable[[], Awaitable[None]]
+
+
+class Watched(Worker):
+    """Ends when it is not heard of any more, to be begun anew.
+
+    Procrastinate means to look after heartbeat and listener, but only until the first of its side
+    tasks ends; without periodic tasks of its own one does so at once, in order. Then a worker whose
+    heartbeat has failed works on, and for all others it is dead.
+    """
+
+    async def _periodic_deferrer(self) -> None:
+        await asyncio.Event().wait()
 
 
 class Cluster:
@@ -48,7 +60,7 @@ class Cluster:
     def __init__(self, store: ClusterStore, app: App) -> None:
         self._store, self._app = store, app
         self._queue = queue_of(store.tenant)
-        self._worker: Worker | None = None
+        self._worker: Watched | None = None
         self._stopping = asyncio.Event()
 
     async def work(self, segment: Segment, *, concurrency: int, check: Check | None = None) -> None:
@@ -128,7 +140,7 @@ class Cluster:
 
     async def _run(self, concurrency: int) -> None:
         takeover = self._store.takeover.total_seconds()
-        self._worker = Worker(
+        self._worker = Watched(
             self._app,
             queues=[self._queue],
             concurrency=concurrency,
@@ -165,6 +177,7 @@ async def open_cluster(store: ClusterStore) -> AsyncIterator[Cluster]:
         min_size=1,
         max_size=4,
         timeout=WAIT_S,
+        reconnect_timeout=RECONNECT_S,
         connection_class=AsyncImpatient,
         kwargs={**REACHING, "application_name": "nightshift-jobs"},
     )

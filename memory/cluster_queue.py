@@ -5,9 +5,11 @@ workers live. A row that a dead worker had taken goes to the next one that asks.
 """
 
 import asyncio
+from contextlib import suppress
 
 from sqlalchemy import Connection, Text, bindparam, delete, exists, select, text
 
+from domain.errors import NightshiftError
 from domain.store import Job
 from memory.columns import Instant
 from memory.database import insert_into
@@ -70,8 +72,9 @@ class ClusterQueue(Queue):
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            if (taken := await taking) is not None:
-                await self.database.write(self._give_back, taken[0])
+            with suppress(NightshiftError):  # the caller ends all the same
+                if (taken := await taking) is not None:
+                    await self.database.write(self._give_back, taken[0])
             raise
 
     async def sweep(self) -> int:

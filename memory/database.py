@@ -7,7 +7,7 @@ at a lock (docs/adr/0001). Durability: WAL, and `synchronous=FULL`: a commit is 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -97,14 +97,17 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """One read transaction: a single state of the whole store. Raises Transient."""
-        return await self._run(
-            self._reading,
-            _transaction,
-            self.reader,
-            lambda connection: work(connection, *args, **kwargs),
-        )
+        whole = partial(_transaction, self.reader, work, *args, **kwargs)
+        return await self._patiently(partial(self._run, self._reading, whole))
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A transaction, as often as it makes sense; a file does not come back by itself."""
+        return await call()
 
     async def _write(self, work: Callable[[Connection], T], told: Callable[[], object]) -> T:
+        return await self._patiently(partial(self._append, work, told))
+
+    async def _append(self, work: Callable[[Connection], T], told: Callable[[], object]) -> T:
         """Queue up for the writing thread; what waits there together is committed together."""
         write = Write(work=work, told=told)
         self._together.append(write)

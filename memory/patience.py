@@ -24,6 +24,9 @@ REACHING: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 """How soon a host that is gone is noticed, on connections that only listen too."""
+RECONNECT_S = 4.0
+"""So long a pool tries anew by itself, each time after a longer pause (minutes, in the end). Then
+it forgets the connection, and whoever asks next begins afresh."""
 
 
 class _Impatient:

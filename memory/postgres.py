@@ -7,7 +7,7 @@ lets go of it by its commit: the same promise, across processes (docs/adr/0008).
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from domain.errors import Conflict
 from memory.database import BUSY_TIMEOUT_MS, READERS, Database
 from memory.enqueueing import enqueue
 from memory.fate import certain
+from memory.outage import ridden_out
 from memory.patience import REACHING, STATEMENT_MS, AsyncImpatient, Impatient
 from memory.turns import TURN, is_current
 
@@ -60,6 +61,10 @@ class PostgresDatabase(Database):
     def _transaction(self) -> AbstractContextManager[Connection]:
         """Alone in the cluster, and not in the dark about its commit."""
         return certain(self.writer, lock_writers)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A server comes back: who drives an incident waits for it."""
+        return await ridden_out(call, over=lambda: self._closed)
 
     def prepared(
         self, work: Callable[[Connection], T], *, quiet: bool

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import Conflict, Transient
-from memory.patience import REACHING, AsyncImpatient
+from memory.patience import REACHING, RECONNECT_S, AsyncImpatient
 from memory.turns import TURN
 
 SETUP = 0x4E6967687475
@@ -84,6 +84,7 @@ async def open_in_postgres(url: str, serde: SerializerProtocol) -> AsyncIterator
         max_size=2,  # the saver takes one at a time
         connection_class=AsyncImpatient,
         timeout=WAIT_S,
+        reconnect_timeout=RECONNECT_S,
         kwargs={**REACHING, **kwargs, "options": OPTIONS, "application_name": NAME},
         check=AsyncConnectionPool.check_connection,
         open=False,
