@@ -22,7 +22,7 @@ from domain.errors import NightshiftError, Transient
 from domain.store import Job
 from memory.cluster_store import ClusterStore
 from memory.enqueueing import TASK, queue_of
-from memory.patience import REACHING, RECONNECT_S, AsyncImpatient
+from memory.patience import REACHING, RECONNECT_S, STATEMENT_MS, AsyncImpatient
 from memory.postgres import address
 from memory.turns import TURN, Turn
 
@@ -38,6 +38,7 @@ AGAIN_S = 1.0
 DRAIN_S = 20.0
 WAIT_S = 10.0
 """How long Procrastinate waits for a connection before it begins again."""
+OPTIONS = f"-c statement_timeout={STATEMENT_MS}"
 Segment = Callable[[Job], Awaitable[None]]
 Check = Callable[[], Awaitable[None]]
 
@@ -179,7 +180,7 @@ async def open_cluster(store: ClusterStore) -> AsyncIterator[Cluster]:
         timeout=WAIT_S,
         reconnect_timeout=RECONNECT_S,
         connection_class=AsyncImpatient,
-        kwargs={**REACHING, "application_name": "nightshift-jobs"},
+        kwargs={**REACHING, "options": OPTIONS, "application_name": "nightshift-jobs"},
     )
     app = App(connector=connector)
     async with AsyncExitStack() as stack:

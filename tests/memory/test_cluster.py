@@ -9,11 +9,13 @@ import pytest
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 from procrastinate.testing import InMemoryConnector
+from structlog.testing import capture_logs
 
 from domain.errors import Transient
 from domain.store import Job
-from memory.cluster import Cluster, Watched, open_cluster
+from memory.cluster import OPTIONS, Cluster, Watched, open_cluster
 from memory.cluster_store import ClusterStore
+from memory.patience import STATEMENT_MS
 from memory.store import open_store
 from nightshift.clock import SystemClock
 from tests.stores import CHANNELS, alert
@@ -107,6 +109,29 @@ async def test_a_worker_that_was_forgotten_signs_on_again(crew: Crew, postgres: 
         connection.execute("DELETE FROM procrastinate_workers")
     await crew.stores[0].accept([alert("after")])
     await crew.until_driven(2)
+
+
+async def test_the_queue_gives_up_at_the_server_too(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that waits for a lock is not deferred long after we have stopped waiting for it."""
+    monkeypatch.setattr("memory.cluster.OPTIONS", OPTIONS.replace(str(STATEMENT_MS), "300"))
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(postgres, clock=SystemClock()))
+        assert isinstance(store, ClusterStore)
+        cluster = await stack.enter_async_context(open_cluster(store))
+        with psycopg.connect(postgres) as other:
+            other.execute("LOCK TABLE procrastinate_jobs IN SHARE MODE")
+            with capture_logs() as logs:
+                checking = asyncio.create_task(cluster.every(0.1))
+                async with asyncio.timeout(5):
+                    while not logs:  # noqa: ASYNC110  # a log wakes nobody
+                        await asyncio.sleep(0.05)
+                checking.cancel()
+            kept = other.execute("SELECT count(*) FROM procrastinate_jobs").fetchone()
+
+    assert logs[0]["event"] == "check_not_deferred"
+    assert kept == (0,)
 
 
 async def test_a_worker_without_a_heartbeat_ends() -> None:
