@@ -14,11 +14,15 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.errors import NightshiftError, Unanswered
+from domain.errors import NightshiftError, Transient, Unanswered
 
 T = TypeVar("T")
 MOST = 64
 """So many writes share a commit at most: none waits long for the others' statements."""
+CROWD = 256
+"""So many may wait before nothing more is taken in: more than ever wait while it goes on."""
+FULL = 4 * CROWD
+"""And so many at all: of a server that hangs for hours, looks at it alone would pile up."""
 OWN_FAULT = (NightshiftError, SQLAlchemyError, sqlite3.Error, OSError, ValueError, LookupError)
 """With these a write refuses or fails; with it the whole group is rolled back."""
 
@@ -45,8 +49,15 @@ class Together:
         self._begin = begin
         self._waiting: deque[Write[Any]] = deque()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the store is so far behind that what can come again should come later."""
+        return len(self._waiting) >= CROWD
+
     def append(self, write: Write[Any]) -> None:
-        """Queue up; call it in the order in which the turns are asked for."""
+        """Queue up; call it in the order in which the turns are asked for. Raises Transient."""
+        if len(self._waiting) >= FULL:
+            raise Transient(f"{FULL} writes wait for the store, as many as may: not written")
         self._waiting.append(write)
 
     def turn_of(self, write: Write[T]) -> T:
