@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 
 from domain.alert import Alert
 from domain.deps import Deps
+from domain.errors import Transient
 from domain.evidence import Evidence, Source, situation
 from domain.incident import Incident
 from domain.journal import HeldBy
@@ -106,6 +107,7 @@ async def _look(
         round_=round_,
         tried=tried(state),
     )
+    _must_know_our_own(evidence)
     ids = await deps.ledger.keep_evidence(incident, evidence)
     known: IncidentState = {
         "target": found.target.plain(),
@@ -119,6 +121,13 @@ async def _look(
     said: Plain = {"ids": list(ids), "degraded": {**silent}}
     await tell(deps, incident, "evidence", heard, said, target=found.target)
     return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
+
+
+def _must_know_our_own(evidence: list[Evidence]) -> None:
+    """Our own ledger is no source that may be silent: the whole round is looked at again."""
+    for one in evidence:
+        if one.source == "ledger" and one.status == "error":
+            raise Transient(f"the ledger did not tell {one.kind!r}: {one.summary}")
 
 
 async def _glance(
@@ -138,6 +147,7 @@ async def _glance(
         tried=tried(state),
         only=GLANCE,
     )
+    _must_know_our_own(evidence)
     word = triage(situation(evidence), found.target.kind)
     if word.kind == "broken":
         return None
