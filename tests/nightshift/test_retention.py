@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
 from domain.state import IncidentState
 from graph.build import build
-from nightshift.checkpoints import forget, open_checkpoints, shrink, strict_serde
+from nightshift.checkpoints import FileSaver, forget, open_checkpoints, shrink, strict_serde
 from nightshift.retention import BATCH, FIRST_S, keep_checkpoints, sweep
 from nightshift.runs import config_of
 from nightshift.testing import World, container, firing, open_world
@@ -31,7 +30,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def saver(tmp_path: Path) -> AsyncIterator[AsyncSqliteSaver]:
+async def saver(tmp_path: Path) -> AsyncIterator[FileSaver]:
     """The service's own checkpoint file."""
     async with open_checkpoints(tmp_path / "checkpoints.db") as saver:
         yield saver
@@ -65,9 +64,7 @@ async def deleted(world: World, saver: Any) -> int:
 
 
 @pytest.mark.parametrize("shared", ["sqlite", "any"])
-async def test_the_old_go_and_the_young_stay(
-    world: World, saver: AsyncSqliteSaver, shared: str
-) -> None:
+async def test_the_old_go_and_the_young_stay(world: World, saver: FileSaver, shared: str) -> None:
     """By the saver's own interface, whichever it is; replay and Studio have their days."""
     found: Any = saver if shared == "sqlite" else InMemorySaver(serde=strict_serde())
     old = await ended(world, found, "old")
@@ -91,7 +88,7 @@ def everything(connection: Connection) -> dict[str, list[Any]]:
     }
 
 
-async def test_nothing_of_the_ledger_goes(world: World, saver: AsyncSqliteSaver) -> None:
+async def test_nothing_of_the_ledger_goes(world: World, saver: FileSaver) -> None:
     """Not one row of any table, evidence and events included."""
     await ended(world, saver, "old")
     before = await world.store.database.read(everything)
@@ -113,7 +110,7 @@ async def test_many_go_in_batches(world: World) -> None:
     assert await deleted(world, found) == BATCH + 5
 
 
-async def test_the_file_gets_smaller(world: World, saver: AsyncSqliteSaver, tmp_path: Path) -> None:
+async def test_the_file_gets_smaller(world: World, saver: FileSaver, tmp_path: Path) -> None:
     """What was deleted is given back to the disk, and the log says how much."""
     for n in range(40):
         await ended(world, saver, f"n{n}")
@@ -134,7 +131,7 @@ def size_of(folder: Path) -> int:
 
 
 async def test_it_comes_round_and_outlives_a_bad_disk(
-    world: World, saver: AsyncSqliteSaver, monkeypatch: pytest.MonkeyPatch
+    world: World, saver: FileSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round that fails is told, and is not the last."""
     old = await ended(world, saver, "old")
@@ -170,7 +167,7 @@ def broken_once(work: Any) -> Any:
     return call
 
 
-async def test_only_the_named_thread_is_forgotten(world: World, saver: AsyncSqliteSaver) -> None:
+async def test_only_the_named_thread_is_forgotten(world: World, saver: FileSaver) -> None:
     """Its neighbours keep theirs."""
     one, two = await ended(world, saver, "one"), await ended(world, saver, "two")
     await forget(saver, one)
