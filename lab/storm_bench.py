@@ -89,7 +89,8 @@ async def measure(
 ) -> StormReport:
     """Post so many alerts evenly over that time and wait until all of them came to something.
 
-    Raises NotReady where the server does not come up.
+    The alerts come after the server has heard what died, as they do behind a rule's `for`. Raises
+    NotReady where the server does not come up.
     """
     weather = storm(alerts, seed=seed)
     async with AsyncExitStack() as stack:
@@ -118,6 +119,7 @@ async def measure(
             await world.break_(name, fault)
         seen = Watched()
         database = folder / "data" / "nightshift.db"
+        await _heard(database, world)
         async with _watching(url, pid, seen):
             spent = await _weathered(http, weather, seconds, seen, database, say, patience_s)
             await _told(telegram)
@@ -206,6 +208,21 @@ async def _ready(http: httpx.AsyncClient, processes: Processes) -> None:
                 return
         await asyncio.sleep(0.1)
     raise NotReady(f"the server did not come up:\n{processes.last_words('server')}")
+
+
+async def _heard(database: Path, world: World) -> None:
+    """Return when the server has kept each death: of one that it missed it asks a person."""
+    died = sum(one.status == "exited" for one in world.containers.values())
+    deadline = time.monotonic() + READY_S
+    while await asyncio.to_thread(_deaths, database) < died:
+        if time.monotonic() > deadline:
+            raise NotReady(f"the server did not hear of {died} deaths in {READY_S:g} s")
+        await asyncio.sleep(0.1)
+
+
+def _deaths(database: Path) -> int:
+    heard = "SELECT count(DISTINCT target_key) FROM container_events WHERE action = 'die'"
+    return int(_ask(database, heard)[0][0])
 
 
 async def _post(
