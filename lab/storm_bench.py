@@ -34,8 +34,8 @@ from lab.world import World
 Say = Callable[[str], None]
 HEALTH_EVERY_S, READY_S, POST_S = 0.05, 60.0, 30.0
 RSS_LIMIT_MB, HEALTH_LIMIT_MS, MESSAGES_LIMIT = 300.0, 250.0, 40
-STILL, LAST_EDITS = 24, 120
-"""Half-seconds without a change that count as the end of it, and how many are waited at most."""
+LAST_EDITS = 120
+"""Half-seconds that the last edits are waited for at most."""
 DIGEST = "at once"
 ENDS = ("done", "waiting")
 
@@ -122,7 +122,7 @@ async def measure(
         await _heard(database, world)
         async with _watching(url, pid, seen):
             spent = await _weathered(http, weather, seconds, seen, database, say, patience_s)
-            await _told(telegram)
+            await _told(http, database)
         return _report(
             weather,
             seen,
@@ -290,15 +290,18 @@ def _left(database: Path) -> int:
     return int(_ask(database, due, soon)[0][0])
 
 
-async def _told(telegram: Telegram) -> None:
-    """Let the last edits go out: the chat stands still for some seconds, or never does."""
-    still, last = 0, ""
+async def _told(http: httpx.AsyncClient, database: Path) -> None:
+    """Let the last messages and edits go out; one that never does is not waited for."""
     for _ in range(LAST_EDITS):
-        await asyncio.sleep(0.5)
-        shown = "".join(one.text for one in telegram.chat)
-        still, last = (still + 1, last) if shown == last else (0, shown)
-        if still == STILL:
+        behind = (await http.get("/stats")).json()["outbox_behind"]
+        if not behind + await asyncio.to_thread(_digests_behind, database):
             return
+        await asyncio.sleep(0.5)
+
+
+def _digests_behind(database: Path) -> int:
+    behind = "SELECT count(*) FROM digests WHERE version > delivered"
+    return int(_ask(database, behind)[0][0])
 
 
 def _ask(database: Path, query: str, *values: object) -> list[Any]:
