@@ -103,6 +103,7 @@ class Conditions:
         self._own = frozenset(own)
         logging.getLogger("celpy").setLevel(logging.CRITICAL)  # it would log untrusted values
         self._environment = celpy.Environment()
+        self._example = celled(EXAMPLE, KINDS, trial=True)
 
     def compile(self, text: str) -> Condition:
         """Read a condition and try it over the example situation.
@@ -136,7 +137,7 @@ class Conditions:
         if self._own & {str(name) for name in _names(tree, frozenset())}:
             return Term(text=source, program=program)
         try:
-            result = program.evaluate(cast(Any, celled(EXAMPLE, KINDS, trial=True)))
+            result = program.evaluate(cast(Any, self._example))
         except FAILURES as error:
             complaint = _complaint(error)
         else:

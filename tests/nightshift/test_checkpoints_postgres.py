@@ -15,6 +15,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from domain.errors import Conflict, Transient
 from graph.build import build
 from memory.turns import TURN, Turn
+from nightshift import checkpoints_postgres
 from nightshift.checkpoints import open_saver
 from nightshift.checkpoints_postgres import open_in_postgres
 from nightshift.runs import config_of
@@ -86,8 +87,9 @@ async def test_who_was_taken_over_writes_none(postgres: str) -> None:
         assert await kept(saver, "one") == "in time"
 
 
-async def test_a_server_out_of_reach() -> None:
+async def test_a_server_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dependency that is down, in a sentence."""
+    monkeypatch.setattr(checkpoints_postgres, "WAIT_S", 0.5)
     with pytest.raises(Transient, match="does not answer"):
         async with open_saver("postgresql://me:hunter2@127.0.0.1:1/x?connect_timeout=1"):
             pass
