@@ -22,8 +22,14 @@ DATA = Path(__file__).parent / "data"
 STACK_REQUIRED = os.environ.get("NIGHTSHIFT_REQUIRE_STACK") == "1"  # noqa: TID251  # a switch of the tests
 
 
-LONGEST = ("tests/test_several_hosts.py", "tests/faults/test_postgres.py", "tests/test_crash.py")
-"""Files that take a minute or more: begun first, so that no worker is left alone with one."""
+LONGEST = (
+    "tests/test_several_hosts.py",
+    "tests/faults/test_postgres.py",
+    "tests/test_crash.py",
+    "tests/test_service_end_to_end.py",
+    "tests/lab/test_crash_bench.py",
+)
+"""Files that take about a minute: begun first, so that no worker is left alone with one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
