@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from sqlalchemy import Connection, text
@@ -12,7 +13,15 @@ from structlog.testing import capture_logs
 
 from domain.state import IncidentState
 from graph.build import build
-from nightshift.checkpoints import FileSaver, forget, open_checkpoints, shrink, strict_serde
+from memory.tables import metadata
+from nightshift.checkpoints import (
+    FileSaver,
+    forget,
+    open_checkpoints,
+    open_saver,
+    shrink,
+    strict_serde,
+)
 from nightshift.retention import BATCH, FIRST_S, keep_checkpoints, sweep
 from nightshift.runs import config_of
 from nightshift.testing import World, container, firing, open_world
@@ -80,11 +89,10 @@ async def test_the_old_go_and_the_young_stay(world: World, saver: FileSaver, sha
 
 def everything(connection: Connection) -> dict[str, list[Any]]:
     """Every row of every table, without the mark."""
-    names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
     return {
         name: list(connection.execute(text(f"SELECT * FROM {name}")))  # noqa: S608  # names of our tables
-        for (name,) in names.all()
-        if name not in ("counters", "sqlite_sequence")
+        for name in metadata.tables
+        if name != "counters"
     }
 
 
@@ -96,6 +104,26 @@ async def test_nothing_of_the_ledger_goes(world: World, saver: FileSaver) -> Non
     await deleted(world, saver)
 
     assert await world.store.database.read(everything) == before
+
+
+async def test_so_it_is_on_a_server(postgres: str) -> None:
+    """In its three tables nothing is left of the old, and no row of the ledger goes."""
+    async with open_world(postgres, container("web")) as world, open_saver(postgres) as saver:
+        old = await ended(world, saver, "old")
+        waiting = await ended(world, saver, "waiting", done=False)
+        later(world, days=DAYS, seconds=1)
+        young = await ended(world, saver, "young")
+        before = await world.store.database.read(everything)
+        count = await deleted(world, saver)
+        left = [await kept(saver, one) for one in (old, waiting, young)]
+
+        assert (count, left) == (1, [0, 2, 2])
+        assert await deleted(world, saver) == 0
+        assert await world.store.database.read(everything) == before
+    with psycopg.connect(postgres) as connection:
+        for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes"):
+            found = connection.execute(f"SELECT DISTINCT thread_id FROM {table}").fetchall()  # noqa: S608  # names of theirs
+            assert {thread for (thread,) in found} <= {waiting, young}
 
 
 async def test_many_go_in_batches(world: World) -> None:
