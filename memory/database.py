@@ -8,7 +8,6 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -23,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 from domain.errors import Transient
 from memory.changes import Changes
 from memory.held import Held
+from memory.threads import Threads
 from memory.together import Together, Write
 
 P = ParamSpec("P")
@@ -48,8 +48,8 @@ class Database:
         self.changes = Changes()
         self._lock = lock
         self._closed = False
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
-        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._writing = Threads(1, "store-write")
+        self._reading = Threads(READERS, "store-read")
         self.writer, self.reader = self._engines()
         self.writing, self.looking = Held(self.writer), Held(self.reader)
         self._together = Together(self._transaction)
@@ -113,7 +113,7 @@ class Database:
     async def _look(self, whole: Callable[[], T]) -> T:
         self._must_be_open()
         with _translated():
-            return await _in(self._reading, whole)
+            return await self._reading.call(whole)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """A transaction, as often as it makes sense; a file does not come back by itself."""
@@ -130,7 +130,7 @@ class Database:
         write = Write(work=work, told=told)
         self._must_be_open()
         self._together.append(write)
-        turn = _in(self._writing, partial(self._together.turn_of, write))
+        turn = self._writing.call(partial(self._together.turn_of, write))
         turn.add_done_callback(_heard)
         with _translated():
             return await asyncio.shield(turn)
@@ -167,10 +167,6 @@ class Database:
         self.writing.close()
         self.reader.dispose()
         self.writer.dispose()
-
-
-def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> asyncio.Future[T]:
-    return asyncio.get_running_loop().run_in_executor(pool, work)
 
 
 def _heard(turn: asyncio.Future[Any]) -> None:

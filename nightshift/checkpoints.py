@@ -7,7 +7,6 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from domain.errors import BadConfiguration, Transient
+from memory.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,12 +63,11 @@ class FileSaver(SqliteSaver):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection, serde=strict_serde())
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        self._thread = Threads(1, "checkpoints")
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call it in the thread."""
-        call = partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        return await self._thread.call(partial(work, *args, **kwargs))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """That checkpoint of a thread, or its last."""

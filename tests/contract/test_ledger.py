@@ -8,7 +8,7 @@ import pytest
 from domain.decision import Allowed, Approval, NeedsApproval, Refused
 from domain.errors import Conflict, NotFound
 from domain.evidence import Evidence
-from domain.incident import Outcome
+from domain.incident import Event, Outcome
 from domain.journal import Claimed, EffectResult, HeldBy, Standing
 from domain.ports import Ledger
 from memory.store import Store
@@ -137,6 +137,31 @@ async def test_a_claim_is_held_by_one(store: Store) -> None:
     assert await store.claim(other, [key()]) == HeldBy(incident=one, target_key=key())
     assert await store.holder(key()) == one
     assert await store.holder(key("free")) is None
+
+
+async def test_holders_are_told_together(store: Store) -> None:
+    """Of several targets those that are held, each with its own incident."""
+    one, other = await opened(store, "one"), await opened(store, "other")
+    await claimed(store, one, [key("a")])
+    await claimed(store, other, [key("b")])
+    held = await store.holders([key("a"), key("b"), key("c")])
+
+    assert held == {key("a"): one, key("b"): other}
+
+
+async def test_what_is_known_is_told_with_it(store: Store) -> None:
+    """One transaction: where the incident is nobody's, neither is left behind."""
+    incident, found = await opened(store), target()
+    event = Event(kind="evidence", at=START, text="seen", data={})
+    await store.update(incident, target=found, event=event)
+    row, story = await store.story(incident)
+
+    assert (row.target, story[-1].text) == (found, "seen")
+    assert story == await store.timeline(incident)
+    with pytest.raises(NotFound):
+        await store.update("nobody", event=event)
+    with pytest.raises(NotFound):
+        await store.story("nobody")
 
 
 async def test_a_claim_again_keeps_its_fence(store: Store) -> None:

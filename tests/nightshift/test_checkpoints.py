@@ -13,6 +13,9 @@ from graph.build import build
 from nightshift.checkpoints import open_checkpoints, strict_serde
 from nightshift.runs import config_of
 
+ERROR = "__error__"
+"""LangGraph's channel for what a node raised."""
+
 
 @dataclass
 class Foreign:
@@ -110,3 +113,27 @@ def test_nothing_is_pickled() -> None:
     """What has no plain form is an error when it is written, not a hole when it is read."""
     with pytest.raises(TypeError):
         strict_serde().dumps_typed({"lock": object()})
+
+
+async def test_a_node_is_one_commit(tmp_path: Path) -> None:
+    """What it wrote is in the checkpoint after it; what no checkpoint holds is kept at once."""
+    async with open_checkpoints(tmp_path / "checkpoints.db") as saver:
+        await keep(saver, "one", "why")
+        config = (await saver.aget_tuple(config_of("one"))).config  # type: ignore[union-attr]  # just written
+        await saver.aput_writes(config, [("reason", "later")], "task")
+        await saver.aput_writes(config, [(ERROR, "broken")], "task")
+        found = await saver.aget_tuple(config)
+
+    assert found is not None
+    assert found.pending_writes == [("task", ERROR, "broken")]
+
+
+async def test_all_that_was_kept_is_listed(tmp_path: Path) -> None:
+    """Newest first, of its own thread, as many as are wanted."""
+    async with open_checkpoints(tmp_path / "checkpoints.db") as saver:
+        for reason in ("one", "two", "three"):
+            await keep(saver, "mine", reason)
+        await keep(saver, "other", "else")
+        found = [one async for one in saver.alist(config_of("mine"), limit=2)]
+
+    assert [one.checkpoint["channel_values"]["reason"] for one in found] == ["three", "two"]

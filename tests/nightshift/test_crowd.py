@@ -9,6 +9,7 @@ import pytest
 from domain.errors import Transient
 from domain.incident import Event
 from domain.notice import Message
+from domain.store import Digest
 from memory.store import Store, open_store
 from nightshift.crowd import Crowd
 from nightshift.outbox import Courier
@@ -125,3 +126,42 @@ async def test_a_digest_that_failed_is_sent_later(desk: Desk) -> None:
     await desk.courier.round()
 
     assert (before, desk.chat.sent) == (0, 1)
+
+
+async def test_a_digest_with_nothing_to_say_is_not_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is out nobody looks, until somebody is gathered again."""
+    looks, digests = [0], desk.store.digests
+
+    async def counted(channel: str) -> list[Digest]:
+        looks[0] += 1
+        return await digests(channel)
+
+    monkeypatch.setattr(desk.store, "digests", counted)
+    await desk.escalate(*(f"web{n}" for n in range(10)))
+    for _ in range(5):
+        desk.clock.advance(4)
+        await desk.courier.round()
+    before = looks[0]
+    await desk.escalate("late")
+    desk.clock.advance(4)
+    await desk.courier.round()
+
+    assert before == 2
+    assert looks[0] == 3
+    assert "11 incidents at once" in next(iter(desk.chat.stands.values())).text
+
+
+async def test_a_ring_that_waits_is_not_forgotten(desk: Desk) -> None:
+    """A digest that rang a moment ago and shall ring again is asked until it does."""
+    await desk.escalate(*(f"web{n}" for n in range(10)))
+    desk.clock.advance(4)
+    await desk.courier.round()
+    await desk.escalate("late")
+    rang = desk.chat.sent
+    for _ in range(8):
+        desk.clock.advance(60)
+        await desk.courier.round()
+
+    assert (rang, desk.chat.sent) == (1, 2)

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from domain.errors import Transient
 from domain.facts import ContainerEvent, ContainerFacts, Network
 from nightshift.testing import T0, FakeContainers, World, container, open_world, target
-from nightshift.watch import Watch, cancel
+from nightshift.watch import Watch, batches, cancel
 
 KEY = target("web").key
 HOME = Network(name="shop_default", aliases=["web"], ip="")
@@ -268,3 +268,38 @@ async def test_a_store_that_fails_is_no_gap(
             await told(world, "stop")
 
     assert sorted(await actions(world)) == ["die", "kill", "stop"]
+
+
+async def test_news_that_waited_come_together() -> None:
+    """The first alone, then all that came meanwhile; the stream's error last."""
+    went_on = asyncio.Event()
+
+    async def stream() -> AsyncIterator[int]:
+        yield 1
+        await went_on.wait()
+        for number in (2, 3, 4):
+            yield number
+        raise Transient("gone")
+
+    found: list[list[int]] = []
+
+    async def follow() -> None:
+        async for batch in batches(stream()):
+            found.append(batch)
+            went_on.set()
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(Transient, match="gone"):
+        await follow()
+
+    assert found == [[1], [2, 3, 4]]
+
+
+async def test_a_stream_that_ends_is_no_error() -> None:
+    """All of it is handed on."""
+
+    async def stream() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    assert [one async for batch in batches(stream()) for one in batch] == [1, 2]

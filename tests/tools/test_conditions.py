@@ -1,9 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.plain import JsonValue
-from tools.conditions import BadCondition, Conditions, Observed
+from tools.conditions import KEPT_ANSWERS, BadCondition, Conditions, Observed
 from tools.vocabulary import EXAMPLE, KINDS
 
 
@@ -115,6 +116,54 @@ def test_a_text_is_evaluated_once_a_situation(conditions: Conditions) -> None:
 
     assert first.terms[0].text == second.terms[1].text
     assert observed.answer(second.terms[1])
+
+
+class Counting:
+    """A program that counts how often it is asked."""
+
+    def __init__(self, program: Any) -> None:
+        self.program, self.asked = program, 0
+
+    def evaluate(self, values: Any) -> Any:
+        """Ask the real one."""
+        self.asked += 1
+        return self.program.evaluate(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "asked"),
+    [
+        ('container.status == "exited"', {"name": "other"}, 1),
+        ('container.status == "exited"', {"status": "running"}, 2),
+        ("container.exit_code == 0", {"exit_code": 0.5}, 2),
+        ("has(container.error)", {"error": None}, 2),
+        ('container["status"] == "exited"', {"name": "other"}, 2),
+        ('[container].exists(c, c.status == "exited")', {"name": "other"}, 2),
+    ],
+)
+def test_the_same_fields_have_the_same_answer(
+    text: str, changes: dict[str, JsonValue], asked: int
+) -> None:
+    """A term is evaluated once for what it reads, be it a field or a whole kind."""
+    (term,) = Conditions().compile(text).terms
+    counting = Counting(term.program)
+    counted = replace(term, program=counting, known={})  # type: ignore[arg-type]  # only what is asked of it
+    other: Any = {**EXAMPLE, "container": {**EXAMPLE["container"], **changes}}
+    both = (EXAMPLE, other)
+    answers = [Observed(one, KINDS).answer(counted) for one in (*both, *both)]
+
+    assert counting.asked == asked
+    assert answers == 2 * [Observed(one, KINDS).answer(term) for one in both]
+
+
+def test_answers_are_kept_within_a_bound(conditions: Conditions) -> None:
+    """Values that never come again do not pile up."""
+    (term,) = conditions.compile("container.exit_code == 3").terms
+    for code in range(2 * KEPT_ANSWERS):
+        data: Any = {**EXAMPLE, "container": {**EXAMPLE["container"], "exit_code": code}}
+        assert Observed(data, KINDS).answer(term) == (code == 3)
+
+    assert len(term.known) <= KEPT_ANSWERS
 
 
 @pytest.mark.parametrize(
