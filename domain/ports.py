@@ -206,8 +206,9 @@ class Ledger(Protocol):
         diagnosis: Diagnosis | None = None,
         attempts: Sequence[Attempt] | None = None,
         verdict: Verdict | None = None,
+        event: Event | None = None,
     ) -> None:
-        """Set what has become known; None leaves a field as it is."""
+        """Set what has become known, and tell it, in one transaction; None leaves a field alone."""
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         """Store observations (the newest of an id stands) and return their ids in order."""
@@ -218,8 +219,8 @@ class Ledger(Protocol):
     async def claim(self, incident: str, keys: Sequence[str]) -> Claimed | HeldBy:
         """Take all of these targets, or none. Again by the holder returns the same fence."""
 
-    async def holder(self, key: str) -> str | None:
-        """The incident that holds this target now."""
+    async def holders(self, keys: Sequence[str]) -> dict[str, str]:
+        """The incidents that hold these targets now, by target; free ones are absent."""
 
     async def told(self, key: str) -> Incident | None:
         """The newest incident on this target that ended with people (escalated, denied …).

@@ -121,6 +121,9 @@ class Digests(Protocol):
     async def digests(self, channel: str) -> list[Digest]:
         """Digests that are behind, or should ring now."""
 
+    async def anything_left(self, channel: str) -> bool:
+        """Whether one of this channel's digests has, now or later, something to say."""
+
     async def gathered(self, digest: Digest, *, limit: int) -> Gathered:
         """What it has to say now."""
 
@@ -198,6 +201,9 @@ class Reading(Protocol):
 
     async def timeline(self, incident: str, *, after: int = 0) -> list[TimelineEvent]:
         """The events of one incident with seq above `after`, oldest first."""
+
+    async def story(self, incident: str) -> tuple[Incident, list[TimelineEvent]]:
+        """One incident and all its events, of one moment."""
 
     async def changes(self, *, after: int, limit: int) -> list[tuple[str, TimelineEvent]]:
         """The events of all incidents with seq above `after`: for live views."""

@@ -41,7 +41,11 @@ class Claims(Part):
 
     async def holder(self, key: str) -> str | None:
         """The incident that holds this target now."""
-        return await self.database.read(self._holder, key)
+        return (await self.holders([key])).get(key)
+
+    async def holders(self, keys: Sequence[str]) -> dict[str, str]:
+        """The incidents that hold these targets now, by target; free ones are absent."""
+        return await self.database.read(self._held, list(keys))
 
     async def fold(self, incident: str, parent: str) -> None:
         """Make it wait for its parent's end; its own claims are released.
@@ -88,9 +92,6 @@ class Claims(Part):
         text = f"still broken: on its own again, apart from incident {row.parent}"
         event = Event(kind="reopened", at=now, text=text, data={"parent": row.parent})
         tell(connection, self, [(incident, event)], now=now)
-
-    def _holder(self, connection: Connection, key: str) -> str | None:
-        return self._held(connection, [key]).get(key)
 
     def _fold(self, connection: Connection, incident: str, parent: str) -> None:
         self._must_be_open(connection, incident)

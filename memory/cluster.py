@@ -22,9 +22,9 @@ from domain.errors import NightshiftError, Transient
 from domain.store import Job
 from memory.cluster_store import ClusterStore
 from memory.enqueueing import TASK, queue_of
-from memory.patience import REACHING, AsyncImpatient
+from memory.patience import REACHING, RECONNECT_S, STATEMENT_MS, AsyncImpatient
 from memory.postgres import address
-from memory.turns import TURN
+from memory.turns import TURN, Turn
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +36,23 @@ POLL_S = 1.0
 SWEEP_S = 5.0
 AGAIN_S = 1.0
 DRAIN_S = 20.0
-WAIT_S = 15.0
+WAIT_S = 10.0
 """How long Procrastinate waits for a connection before it begins again."""
+OPTIONS = f"-c statement_timeout={STATEMENT_MS}"
 Segment = Callable[[Job], Awaitable[None]]
 Check = Callable[[], Awaitable[None]]
+
+
+class Watched(Worker):
+    """Ends when it is not heard of any more, to be begun anew.
+
+    Procrastinate means to look after heartbeat and listener, but only until the first of its side
+    tasks ends; without periodic tasks of its own one does so at once, in order. Then a worker whose
+    heartbeat has failed works on, and for all others it is dead.
+    """
+
+    async def _periodic_deferrer(self) -> None:
+        await asyncio.Event().wait()
 
 
 class Cluster:
@@ -48,7 +61,7 @@ class Cluster:
     def __init__(self, store: ClusterStore, app: App) -> None:
         self._store, self._app = store, app
         self._queue = queue_of(store.tenant)
-        self._worker: Worker | None = None
+        self._worker: Watched | None = None
         self._stopping = asyncio.Event()
 
     async def work(self, segment: Segment, *, concurrency: int, check: Check | None = None) -> None:
@@ -69,6 +82,31 @@ class Cluster:
         self._stopping.set()
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # Procrastinate's
+
+    async def drive(self, segment: Segment, incident: str, worker: int) -> None:
+        """One segment, if there is one to drive; a job of ours may be answered already."""
+        taken = await self._turn(incident, worker)
+        if taken is None:
+            return
+        job, turn = taken
+        mine = TURN.set(turn)
+        try:
+            await segment(job)
+        finally:
+            TURN.reset(mine)
+
+    async def _turn(self, incident: str, worker: int) -> tuple[Job, Turn] | None:
+        """Ask until the store answers: a turn that was ours unheard would be nobody's.
+
+        None when told to stop: a worker that has left has no turn.
+        """
+        while not self._stopping.is_set():
+            try:
+                return await self._store.take_turn(incident, worker=worker)
+            except NightshiftError as error:
+                log.warning("job_not_taken", incident=incident, error=str(error))
+            await asyncio.sleep(AGAIN_S)
+        return None
 
     async def every(self, seconds: float) -> None:
         """Defer the check each time that so many seconds have passed, once for all processes."""
@@ -94,32 +132,16 @@ class Cluster:
     def _register(self, segment: Segment, check: Check | None) -> None:
         @self._app.task(name=TASK, queue=self._queue, pass_context=True)
         async def drive(context: JobContext, incident: str) -> None:
-            await self._drive(segment, incident, context.job.worker_id or 0)
+            await self.drive(segment, incident, context.job.worker_id or 0)
 
         @self._app.task(name=CHECK, queue=self._queue)
         async def look(timestamp: int) -> None:
             if check is not None:
                 await check()
 
-    async def _drive(self, segment: Segment, incident: str, worker: int) -> None:
-        """One segment, if there is one to drive; a job of ours may be answered already."""
-        try:
-            taken = await self._store.take_turn(incident, worker=worker)
-        except NightshiftError as error:
-            log.warning("job_not_taken", incident=incident, error=str(error))
-            return  # its row stays, and is heard of at the next sweep
-        if taken is None:
-            return
-        job, turn = taken
-        mine = TURN.set(turn)
-        try:
-            await segment(job)
-        finally:
-            TURN.reset(mine)
-
     async def _run(self, concurrency: int) -> None:
         takeover = self._store.takeover.total_seconds()
-        self._worker = Worker(
+        self._worker = Watched(
             self._app,
             queues=[self._queue],
             concurrency=concurrency,
@@ -156,8 +178,9 @@ async def open_cluster(store: ClusterStore) -> AsyncIterator[Cluster]:
         min_size=1,
         max_size=4,
         timeout=WAIT_S,
+        reconnect_timeout=RECONNECT_S,
         connection_class=AsyncImpatient,
-        kwargs={**REACHING, "application_name": "nightshift-jobs"},
+        kwargs={**REACHING, "options": OPTIONS, "application_name": "nightshift-jobs"},
     )
     app = App(connector=connector)
     async with AsyncExitStack() as stack:

@@ -5,9 +5,11 @@ workers live. A row that a dead worker had taken goes to the next one that asks.
 """
 
 import asyncio
+from contextlib import suppress
 
 from sqlalchemy import Connection, Text, bindparam, delete, exists, select, text
 
+from domain.errors import NightshiftError
 from domain.store import Job
 from memory.columns import Instant
 from memory.database import insert_into
@@ -20,7 +22,7 @@ _RETURN = text(
     "UPDATE jobs SET taken_at = NULL WHERE tenant = :tenant AND taken_at IS NOT NULL "
     "AND (:incident = '' OR incident = :incident) AND NOT EXISTS ("
     "SELECT 1 FROM turns JOIN procrastinate_workers AS w ON w.id = turns.worker "
-    "WHERE turns.incident = jobs.incident "
+    "WHERE turns.incident = jobs.incident AND turns.worker <> :asking "
     "AND w.last_heartbeat > clock_timestamp() - make_interval(secs => :takeover))"
 )
 _FORGET_TURNS = text(
@@ -70,8 +72,9 @@ class ClusterQueue(Queue):
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            if (taken := await taking) is not None:
-                await self.database.write(self._give_back, taken[0])
+            with suppress(NightshiftError):  # the caller ends all the same
+                if (taken := await taking) is not None:
+                    await self.database.write(self._give_back, taken[0])
             raise
 
     async def sweep(self) -> int:
@@ -82,7 +85,7 @@ class ClusterQueue(Queue):
         self, connection: Connection, incident: str, worker: int
     ) -> tuple[Job, Turn] | None:
         now = self.clock.now()
-        self._return_taken(connection, incident)
+        self._return_taken(connection, incident, asking=worker)
         given = {"tenant": self.tenant, "now": now, "incident": incident}
         row = connection.execute(_OF, given).mappings().first()
         if row is None:
@@ -113,11 +116,15 @@ class ClusterQueue(Queue):
         self._queue_unheard(connection)
         return count
 
-    def _return_taken(self, connection: Connection, incident: str = "") -> None:
-        """Of those that have taken a job, some are dead."""
+    def _return_taken(self, connection: Connection, incident: str = "", *, asking: int = 0) -> None:
+        """Of those that have taken a job, some are dead.
+
+        Who asks for an incident's turn does not work on it, whatever it was given unheard.
+        """
         given = {
             "tenant": self.tenant,
             "incident": incident,
+            "asking": asking,
             "takeover": self.takeover.total_seconds(),
         }
         if connection.execute(_RETURN, given).rowcount:

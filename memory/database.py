@@ -7,8 +7,9 @@ at a lock (docs/adr/0001). Durability: WAL, and `synchronous=FULL`: a commit is 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ class Database:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self.writer, self.reader = self._engines()
-        self._together = Together(self.writer)
+        self._together = Together(self._transaction)
 
     def _engines(self) -> tuple[Engine, Engine]:
         """The one that writes and the one that reads."""
@@ -57,6 +58,10 @@ class Database:
             _engine(self.path, begin="BEGIN IMMEDIATE", size=1, pragmas=()),
             _engine(self.path, begin="BEGIN", size=READERS, pragmas=("query_only=ON",)),
         )
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        """One of the writing thread's."""
+        return self.writer.begin()
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -92,30 +97,42 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """One read transaction: a single state of the whole store. Raises Transient."""
-        return await self._run(
-            self._reading,
-            _transaction,
-            self.reader,
-            lambda connection: work(connection, *args, **kwargs),
-        )
+        whole = partial(_transaction, self.reader, work, *args, **kwargs)
+        return await self._patiently(partial(self._look, whole))
+
+    async def _look(self, whole: Callable[[], T]) -> T:
+        self._must_be_open()
+        with _translated():
+            return await _in(self._reading, whole)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A transaction, as often as it makes sense; a file does not come back by itself."""
+        return await call()
 
     async def _write(self, work: Callable[[Connection], T], told: Callable[[], object]) -> T:
-        """Queue up for the writing thread; what waits there together is committed together."""
-        write = Write(work=work, told=told)
-        self._together.append(write)
-        return await self._run(self._writing, self._together.turn_of, write)
+        return await self._patiently(partial(self._append, work, told))
 
-    async def _run(
-        self, pool: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def _append(self, work: Callable[[Connection], T], told: Callable[[], object]) -> T:
+        """Queue up for the writing thread; what waits there together is committed together.
+
+        Its turn comes even if the caller is cancelled: else nobody might work off what waits.
+        """
+        write = Write(work=work, told=told)
+        self._must_be_open()
+        self._together.append(write)
+        turn = _in(self._writing, partial(self._together.turn_of, write))
+        turn.add_done_callback(_heard)
+        with _translated():
+            return await asyncio.shield(turn)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many writes wait that what can come again should come later."""
+        return self._together.crowded
+
+    def _must_be_open(self) -> None:
         if self._closed:
             raise Transient("the store is closed: this process is shutting down")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                pool, partial(work, *args, **kwargs)
-            )
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise Transient(f"the store did not do it: {reason(error)}") from error
 
     async def start_listening(self) -> None:
         """Hear of other processes' changes; those of a file are looked for by whoever waits."""
@@ -148,6 +165,24 @@ def _transaction(
 ) -> T:
     with engine.begin() as connection:
         return work(connection, *args, **kwargs)
+
+
+def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> asyncio.Future[T]:
+    return asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+def _heard(turn: asyncio.Future[Any]) -> None:
+    """An error whose caller has gone is nobody's."""
+    if not turn.cancelled():
+        turn.exception()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise Transient(f"the store did not do it: {reason(error)}") from error
 
 
 def _nobody() -> None:
@@ -190,6 +225,7 @@ def _engine(path: Path, *, begin: str, size: int, pragmas: tuple[str, ...]) -> E
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # past SQLAlchemy, whose preparation of a statement costs more than this one takes
+        connection.connection.cursor().execute(begin)
 
     return engine

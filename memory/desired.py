@@ -64,6 +64,8 @@ class Desired(Part):
 
     async def last_healthy(self, key: str) -> ContainerFacts | None:
         """Its facts when it was last seen well."""
+        if not self.database.shared and key in self.kept.well:
+            return self.kept.well[key]
         return await self.database.read(self._last_healthy, key)
 
     def _saw(self, connection: Connection, events: list[ContainerEvent]) -> None:

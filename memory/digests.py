@@ -63,6 +63,10 @@ class Gathering(Part):
         """Digests that are behind, or should ring now."""
         return await self.database.read(self._digests, channel)
 
+    async def anything_left(self, channel: str) -> bool:
+        """Whether one of this channel's digests has, now or later, something to say."""
+        return await self.database.read(self._anything_left, channel)
+
     async def gathered(self, digest: Digest, *, limit: int) -> Gathered:
         """What it has to say now."""
         return await self.database.read(self._gathered, digest, limit)
@@ -114,6 +118,10 @@ class Gathering(Part):
         now = self.clock.now()
         given = {"tenant": self.tenant, "channel": channel, "now": now, "quiet": now - RING}
         return [_digest(row) for row in connection.execute(_DUE, given)]
+
+    def _anything_left(self, connection: Connection, channel: str) -> bool:
+        of = {"tenant": self.tenant, "channel": channel}
+        return connection.execute(_LEFT, of).first() is not None
 
     def _gathered(self, connection: Connection, digest: Digest, limit: int) -> Gathered:
         mine = and_(outbox.c.channel == digest.channel, outbox.c.external_id == PREFIX + digest.id)
@@ -173,6 +181,15 @@ _DUE = select(digests, _rings().label("rings")).where(
     _OURS,
     or_(digests.c.version > digests.c.delivered, _rings()),
     or_(digests.c.not_before.is_(None), digests.c.not_before <= bindparam("now")),
+)
+
+_LEFT = select(digests.c.id).where(
+    _OURS,
+    or_(
+        digests.c.version > digests.c.delivered,
+        digests.c.loud_at.is_not(None) & digests.c.rang_at.is_(None),
+        digests.c.loud_at > digests.c.rang_at,
+    ),
 )
 
 

@@ -65,6 +65,8 @@ class Arrivals(Part):
         """
         if not alerts:
             return []
+        if self.database.crowded:
+            raise NotStored(f"the store is far behind: {len(alerts)} alerts have to come again")
         try:
             return await self.database.write(self._accept, [storable(alert) for alert in alerts])
         except Transient as error:

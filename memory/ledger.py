@@ -24,17 +24,13 @@ from memory.outbox import hush
 from memory.part import Part
 from memory.rows import incident_of
 from memory.tables import attempts, episodes, incidents
-from memory.timeline import last_of, status_of, tell, told_outcome
+from memory.timeline import incident_in, last_of, status_of, tell, told_outcome
 
 TOLD = ("escalated", "denied", "observed")
 FOR_NOW = ("paused", "evidence", "claim", "changed", "at_once", "cleared", "mode")
 """Refusals that say nothing of the next alert: it may be another voice, or come at another time."""
 PAST_LIMIT = 50
 """Episodes of one pattern that `past` returns: the newest decide."""
-
-_ONE = select(incidents).where(
-    incidents.c.id == bindparam("id"), incidents.c.tenant == bindparam("tenant")
-)
 
 _TOLD = (
     select(incidents)
@@ -76,7 +72,7 @@ class Incidents(Part):
 
     async def incident(self, incident: str) -> Incident:
         """One incident. Raises NotFound."""
-        return await self.database.read(self._incident, incident)
+        return await self.database.read(incident_in, self, incident)
 
     async def told(self, key: str) -> Incident | None:
         """The newest incident on this target that ended with people (escalated, denied …).
@@ -104,8 +100,12 @@ class Incidents(Part):
         diagnosis: Diagnosis | None = None,
         attempts: Sequence[Attempt] | None = None,
         verdict: Verdict | None = None,
+        event: Event | None = None,
     ) -> None:
-        """Set what has become known; None leaves a field as it is. Raises NotFound."""
+        """Set what has become known and tell it, in one transaction.
+
+        None leaves a field as it is. Raises NotFound.
+        """
         given = {
             "target": target,
             "target_key": target.key if target else None,
@@ -114,8 +114,8 @@ class Incidents(Part):
             "verdict": verdict,
         }
         values = {name: value for name, value in given.items() if value is not None}
-        if values:
-            await self.database.write(self._update, incident, values)
+        if values or event:
+            await self.database.write(self._known, incident, values, event)
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         """Store observations (the newest of an id stands) and return their ids in order.
@@ -150,13 +150,6 @@ class Incidents(Part):
         """
         await self.database.write(self._finish, incident, outcome, reason, episode)
 
-    def _incident(self, connection: Connection, incident: str) -> Incident:
-        found = connection.execute(_ONE, {"id": incident, "tenant": self.tenant})
-        row = found.mappings().first()
-        if row is None:
-            raise NotFound(f"there is no incident {incident!r}")
-        return incident_of(row)
-
     def _told(self, connection: Connection, key: str) -> Incident | None:
         row = connection.execute(_TOLD, {"tenant": self.tenant, "key": key}).mappings().first()
         if row is None or _for_now(connection, row["id"]):
@@ -180,6 +173,14 @@ class Incidents(Part):
         connection.execute(update(incidents).where(incidents.c.id == incident).values(values))
         for attempt in values.get("attempts", []):
             self._judge(connection, incident, attempt)
+
+    def _known(
+        self, connection: Connection, incident: str, values: dict[str, Any], event: Event | None
+    ) -> None:
+        if values:
+            self._update(connection, incident, values)
+        if event is not None:
+            self._record(connection, incident, event)
 
     def _judge(self, connection: Connection, incident: str, attempt: Attempt) -> None:
         """Keep the table that cool-downs read in step: one time and one verdict an attempt."""

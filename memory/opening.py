@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -121,7 +122,7 @@ def _opened(path: Path, *, clock: Clock, owner: bool, lock: int | None) -> Datab
             migrations.bring_up(
                 connection, f"the store {str(path)!r}", now=clock.now(), owner=owner
             )
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         database.writer.dispose()
         raise BadConfiguration(_broken(path, reason(error))) from error
     except BadConfiguration:

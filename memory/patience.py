@@ -15,7 +15,10 @@ CONNECT_S = 5
 ANSWER_S = 10.0
 """A server that has sent nothing for so long, with a statement in hand, counts as gone."""
 STATEMENT_MS = 9000
-"""One that is only slow ends the statement itself, a little earlier, and lets go of its locks."""
+"""One that is only slow ends the statement itself, a little earlier, and lets go of its locks.
+
+Without it what we have given up would wait on, and take place when nobody expects it any more.
+"""
 REACHING: dict[str, Any] = {
     "connect_timeout": CONNECT_S,
     "keepalives_idle": 5,
@@ -24,6 +27,9 @@ REACHING: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 """How soon a host that is gone is noticed, on connections that only listen too."""
+RECONNECT_S = 4.0
+"""So long a pool tries anew by itself, each time after a longer pause (minutes, in the end). Then
+it forgets the connection, and whoever asks next begins afresh."""
 
 
 class _Impatient:

@@ -7,7 +7,8 @@ lets go of it by its commit: the same promise, across processes (docs/adr/0008).
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ from sqlalchemy.pool import QueuePool
 from domain.errors import Conflict
 from memory.database import BUSY_TIMEOUT_MS, READERS, Database
 from memory.enqueueing import enqueue
+from memory.fate import certain
+from memory.outage import ridden_out
 from memory.patience import REACHING, STATEMENT_MS, AsyncImpatient, Impatient
 from memory.turns import TURN, is_current
 
@@ -55,14 +58,21 @@ class PostgresDatabase(Database):
             _engine(self.url, size=READERS, options=look, level="REPEATABLE READ"),
         )
 
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        """Alone in the cluster, and not in the dark about its commit."""
+        return certain(self.writer, lock_writers)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """A server comes back: who drives an incident waits for it."""
+        return await ridden_out(call, over=lambda: self._closed)
+
     def prepared(
         self, work: Callable[[Connection], T], *, quiet: bool
     ) -> Callable[[Connection], T]:
-        """Alone, and only while the segment that asks has not been taken over."""
+        """Only while the segment that asks has not been taken over."""
         turn = TURN.get()
 
-        def alone(connection: Connection) -> T:
-            lock_writers(connection)
+        def fenced(connection: Connection) -> T:
             if turn is not None and not is_current(connection, turn):
                 raise Conflict(
                     f"another worker has taken incident {turn.incident!r} over: "
@@ -73,7 +83,7 @@ class PostgresDatabase(Database):
                 connection.execute(_NOTIFY, {"channel": CHANNEL, "sender": self._sender})
             return result
 
-        return alone
+        return fenced
 
     def queued(
         self, connection: Connection, tenant: str, incidents: Sequence[str], delay: timedelta

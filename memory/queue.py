@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, Text, bindparam, delete, exists, func, select, update
 
-from domain.errors import Conflict
+from domain.errors import Conflict, NightshiftError
 from domain.store import Job
 from memory.columns import Instant
 from memory.jobs import add_jobs, set_open, set_waiting, settle
@@ -49,9 +49,9 @@ class Queue(Part):
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            job = await taking
-            if job is not None:
-                await self.database.write(self._give_back, job)
+            with suppress(NightshiftError):  # the caller ends all the same
+                if (job := await taking) is not None:
+                    await self.database.write(self._give_back, job)
             raise
 
     async def done(self, job: Job) -> None:

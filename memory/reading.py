@@ -26,7 +26,7 @@ from memory.outbox import behind
 from memory.part import Part
 from memory.rows import event_of, incident_of
 from memory.tables import deliveries, episodes, events, incidents, intents, jobs, outbox, pauses
-from memory.timeline import status_of
+from memory.timeline import incident_in, status_of
 
 STATUSES = ("open", "waiting", "done")
 _TIMELINE = (
@@ -48,6 +48,10 @@ class Views(Part):
     async def timeline(self, incident: str, *, after: int = 0) -> list[TimelineEvent]:
         """The events of one incident with seq above `after`, oldest first. Raises NotFound."""
         return await self.database.read(self._timeline, incident, after)
+
+    async def story(self, incident: str) -> tuple[Incident, list[TimelineEvent]]:
+        """One incident and all its events, of one moment. Raises NotFound."""
+        return await self.database.read(self._story_of, incident)
 
     async def changes(self, *, after: int, limit: int) -> list[tuple[str, TimelineEvent]]:
         """The events of all incidents with seq above `after`: for live views."""
@@ -85,6 +89,13 @@ class Views(Part):
             wanted = wanted.where(incidents.c.status == status)
         newest = wanted.order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)
         return [incident_of(row) for row in connection.execute(newest).mappings()]
+
+    def _story_of(
+        self, connection: Connection, incident: str
+    ) -> tuple[Incident, list[TimelineEvent]]:
+        found = incident_in(connection, self, incident)
+        rows = connection.execute(_TIMELINE, {"incident": incident, "after": 0})
+        return found, [event_of(row) for row in rows]
 
     def _timeline(self, connection: Connection, incident: str, after: int) -> list[TimelineEvent]:
         status_of(connection, self, incident)

@@ -8,10 +8,10 @@ from functools import cache
 from sqlalchemy import Connection, Insert, bindparam, case, insert, select
 
 from domain.errors import NotFound
-from domain.incident import Event, EventKind
+from domain.incident import Event, EventKind, Incident
 from memory.database import insert_into
 from memory.part import Part
-from memory.rows import event_of
+from memory.rows import event_of, incident_of
 from memory.tables import events, incidents, outbox
 
 ALWAYS_NEWS = frozenset(
@@ -135,6 +135,19 @@ def told_outcome(connection: Connection, incident: str, event: Event) -> bool:
 _KNOWN = select(incidents.c.status).where(
     incidents.c.id == bindparam("id"), incidents.c.tenant == bindparam("tenant")
 )
+
+
+_ONE = select(incidents).where(
+    incidents.c.id == bindparam("id"), incidents.c.tenant == bindparam("tenant")
+)
+
+
+def incident_in(connection: Connection, part: Part, incident: str) -> Incident:
+    """One incident. Raises NotFound."""
+    found = connection.execute(_ONE, {"id": incident, "tenant": part.tenant}).mappings().first()
+    if found is None:
+        raise NotFound(f"there is no incident {incident!r}")
+    return incident_of(found)
 
 
 def status_of(connection: Connection, part: Part, incident: str) -> str:

@@ -48,7 +48,7 @@ async def _look(deps: Deps, target: Target, problems: dict[str, str]) -> Missing
         problems[f"proxmox {target.path}"] = str(error)
         return None
     wanted = facts.onboot and facts.status == "stopped" and not hands_off(facts, "start_guest")
-    if not wanted or await deps.ledger.holder(target.key):
+    if not wanted or await deps.ledger.holders([target.key]):
         return None
     now = deps.clock.now()
     stop = explain_guest(facts, reboots=[], now=now)

@@ -6,12 +6,14 @@ A file of its own, or the PostgreSQL database that several hosts share.
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -40,6 +42,25 @@ def strict_serde() -> JsonPlusSerializer:
     return JsonPlusSerializer(allowed_msgpack_modules=None, pickle_fallback=False)
 
 
+class SparingSaver(AsyncSqliteSaver):
+    """One commit a node: what it wrote is kept with the checkpoint after it, and not before too.
+
+    Kept apart it would only spare a node its second run after a kill between the two, and a node
+    may run again. What no checkpoint holds (errors, interrupts, answers) is kept at once.
+    """
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Save what a task has written, where no checkpoint will."""
+        if any(channel in WRITES_IDX_MAP for channel, _ in writes):
+            await super().aput_writes(config, writes, task_id, task_path)
+
+
 @asynccontextmanager
 async def open_saver(place: Path | str) -> AsyncIterator[BaseCheckpointSaver[str]]:
     """The checkpoints of the store at that place: a data directory, a server's address."""
@@ -63,7 +84,7 @@ async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
     async with aiosqlite.connect(path) as connection:
         for pragma in PRAGMAS:
             await connection.execute(f"PRAGMA {pragma}")
-        saver = AsyncSqliteSaver(connection, serde=strict_serde())
+        saver = SparingSaver(connection, serde=strict_serde())
         await saver.setup()
         yield saver
 

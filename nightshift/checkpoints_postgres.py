@@ -15,14 +15,18 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import Conflict, Transient
-from memory.patience import REACHING, AsyncImpatient
+from memory.opening_postgres import MIGRATING_S
+from memory.patience import ANSWER_S, REACHING, RECONNECT_S, STATEMENT_MS, AsyncImpatient
 from memory.turns import TURN
 
 SETUP = 0x4E6967687475
 """The advisory lock of whoever makes the tables."""
 SETUP_S = 60.0
 NAME = "nightshift-checkpoints"
-OPTIONS = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10000"
+OPTIONS = (
+    "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10000 "
+    f"-c statement_timeout={STATEMENT_MS}"
+)
 WAIT_S = 10.0
 """How long a checkpoint waits for a connection."""
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
@@ -84,26 +88,26 @@ async def open_in_postgres(url: str, serde: SerializerProtocol) -> AsyncIterator
         max_size=2,  # the saver takes one at a time
         connection_class=AsyncImpatient,
         timeout=WAIT_S,
+        reconnect_timeout=RECONNECT_S,
         kwargs={**REACHING, **kwargs, "options": OPTIONS, "application_name": NAME},
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
     try:
         await pool.open(wait=True, timeout=WAIT_S)
-        saver = FencedSaver(pool, serde=serde)
         async with pool.connection() as connection:
-            await _alone(connection, saver)
+            await _make_tables(connection)
     except OperationalError as error:
         await pool.close()
         raise Transient(f"the checkpoints' database does not answer: {error}") from error
     try:
-        yield saver
+        yield FencedSaver(pool, serde=serde)
     finally:
         await pool.close()
 
 
-async def _alone(connection: AsyncConnection[DictRow], saver: FencedSaver) -> None:
-    """Make the tables while nobody else does.
+async def _make_tables(connection: AsyncConnection[DictRow]) -> None:
+    """Make the tables while nobody else does; an index of many rows takes as long as it takes.
 
     One of the steps builds an index concurrently and waits for every running statement, one that
     waits for a lock of ours too; so nobody waits for it inside a statement.
@@ -114,9 +118,22 @@ async def _alone(connection: AsyncConnection[DictRow], saver: FencedSaver) -> No
             raise OperationalError("another process has been making its tables for a minute")
         await asyncio.sleep(0.1)
     try:
-        await saver.setup()
+        async with _unhurried(connection):
+            await AsyncPostgresSaver(connection).setup()
     finally:
         await _tried(connection, "pg_advisory_unlock")
+
+
+@asynccontextmanager
+async def _unhurried(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+    assert isinstance(connection, AsyncImpatient)  # noqa: S101  # the pool's class
+    connection.patience_s = MIGRATING_S
+    await connection.execute("SET statement_timeout = 0")
+    try:
+        yield
+    finally:
+        await connection.execute("RESET statement_timeout")
+        connection.patience_s = ANSWER_S
 
 
 async def _tried(connection: AsyncConnection[DictRow], function: str) -> bool:

@@ -30,6 +30,7 @@ class Crowd:
         self._after, self._between = after, between
         self._began: list[datetime] = []
         self._edited: dict[str, datetime] = {}
+        self._silent = False
         self.busy = False
         """Whether the last look gathered anybody."""
 
@@ -49,6 +50,7 @@ class Crowd:
         ]
         await self._digests.gather(gathered)
         self.busy = bool(gathered)
+        self._silent = self._silent and not self.busy
         told = {one.incident for one in gathered}
         return [one for one in drafts if one.incident not in told]
 
@@ -60,10 +62,16 @@ class Crowd:
         return await self._digests.gathering(self._notifier.name)
 
     async def due(self) -> list[Digest]:
-        """Digests to bring up to date now; a loud one at once. Raises Transient."""
+        """Digests to bring up to date now; a loud one at once. Raises Transient.
+
+        One with nothing to say is not asked for again before somebody is gathered.
+        """
         now = self._clock.now()
         self._edited = {key: at for key, at in self._edited.items() if now < at + self._between}
+        if self._silent:
+            return []
         found = await self._digests.digests(self._notifier.name)
+        self._silent = not found and not await self._digests.anything_left(self._notifier.name)
         return [one for one in found if one.loud or one.id not in self._edited]
 
     async def deliver(self, digest: Digest) -> None:

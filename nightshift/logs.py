@@ -85,7 +85,11 @@ def setup(*, level: str = "INFO", as_json: bool = False, secrets: Iterable[str] 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(known, _renderer(as_json), shared))
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

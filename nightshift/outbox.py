@@ -13,7 +13,7 @@ import structlog
 
 from domain.errors import NightshiftError, Permanent, Transient
 from domain.notice import Notifier
-from domain.ports import Clock, Ledger
+from domain.ports import Clock
 from domain.store import Digest, Digests, Draft, Outbox, Reading
 from nightshift.crowd import Crowd
 from nightshift.render import render
@@ -36,7 +36,6 @@ ALONE: Final = 20
 async def run_outbox(
     outbox: Outbox,
     reading: Reading,
-    ledger: Ledger,
     notifier: Notifier,
     clock: Clock,
     *,
@@ -52,7 +51,7 @@ async def run_outbox(
     whoever wrote an event, spares it the wait of `poll_s`. With `digests`, what comes after
     `digest_after` first messages within a minute goes out as one.
     """
-    courier = Courier(outbox, reading, ledger, notifier, clock, min_interval_s=min_interval_s)
+    courier = Courier(outbox, reading, notifier, clock, min_interval_s=min_interval_s)
     if digests is not None:
         between = timedelta(seconds=max(min_interval_s, DIGEST_EVERY_S))
         courier.crowd = Crowd(digests, notifier, clock, after=digest_after, between=between)
@@ -75,7 +74,6 @@ class Courier:
         self,
         outbox: Outbox,
         reading: Reading,
-        ledger: Ledger,
         notifier: Notifier,
         clock: Clock,
         *,
@@ -83,7 +81,6 @@ class Courier:
     ) -> None:
         self._outbox = outbox
         self._reading = reading
-        self._ledger = ledger
         self._notifier = notifier
         self._clock = clock
         self._between = timedelta(seconds=min_interval_s)
@@ -192,8 +189,7 @@ class Courier:
             log.warning("not_recorded", channel=self._notifier.name, error=str(error))
 
     async def _send(self, draft: Draft) -> str:
-        incident = await self._ledger.incident(draft.incident)
-        timeline = await self._reading.timeline(draft.incident)
+        incident, timeline = await self._reading.story(draft.incident)
         message = render(incident, timeline, loud=draft.loud)
         before = self._unrecorded.get(draft.incident, draft)
         return await self._notifier.deliver(message, before.external_id)

@@ -196,8 +196,9 @@ class RecordedLedger:
     async def record(self, incident: str, event: Event) -> None:
         self.story.append(event)
 
-    async def update(self, incident: str, **values: object) -> None:
-        return None
+    async def update(self, incident: str, *, event: Event | None = None, **values: object) -> None:
+        if event is not None:
+            self.story.append(event)
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         self._known.update({one.id: one for one in evidence})
@@ -209,8 +210,8 @@ class RecordedLedger:
     async def claim(self, incident: str, keys: Sequence[str]) -> Claimed:
         return Claimed(fence=0)
 
-    async def holder(self, key: str) -> str | None:
-        return None
+    async def holders(self, keys: Sequence[str]) -> dict[str, str]:
+        return {}
 
     async def told(self, key: str) -> Incident | None:
         return None

@@ -5,10 +5,11 @@ ledger, never from the checkpoint.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -34,8 +35,6 @@ TRIES = 8
 """Failed segments of one incident in a row before it ends as failed."""
 BACKOFF_S = 2.0
 IDLE_S = 1.0
-LOOKS: list[str] = ["monitor", "verify"]
-"""After these a run may have to wait, which holds no worker."""
 
 
 class Runs:
@@ -46,7 +45,7 @@ class Runs:
         self._graph: CompiledStateGraph[IncidentState, Deps] = build().compile(checkpointer=saver)
         self._failures: dict[str, int] = {}
         self._stopping = asyncio.Event()
-        self._control = RunControl()
+        self._under_way: set[RunControl] = set()
         self._looking = asyncio.Lock()
 
     async def work(self) -> None:
@@ -77,7 +76,8 @@ class Runs:
     def stop(self) -> None:
         """Take no further job; running segments end after the node that runs now."""
         self._stopping.set()
-        self._control.request_drain("this process is shutting down")
+        for control in self._under_way:
+            control.request_drain("this process is shutting down")
 
     async def _idle(self, seen: int) -> None:
         seconds = IDLE_S
@@ -145,23 +145,49 @@ class Runs:
         if incident.status == "done":
             return
         given = await self._entry(incident, config)
-        while True:
-            await self._graph.ainvoke(
-                given,
-                config,
-                context=self._deps,
-                durability="sync",
-                interrupt_after=LOOKS,
-                control=self._control,
-            )
-            snapshot = await self._graph.aget_state(config)
-            wake = snapshot.values.get("wake_at")
-            if not snapshot.next or snapshot.interrupts:
-                return
-            if wake:
-                await self._store.wake(incident_id, why="wake", at=datetime.fromisoformat(wake))
-                return
-            given = None
+        with self._controlled() as control:
+            wake = await self._until_it_waits(given, config, control)
+        if wake:
+            await self._store.wake(incident_id, why="wake", at=datetime.fromisoformat(wake))
+
+    @contextmanager
+    def _controlled(self) -> Iterator[RunControl]:
+        """The means to end a run between two nodes, which is what `stop` does."""
+        control = RunControl()
+        self._under_way.add(control)
+        if self._stopping.is_set():
+            self.stop()
+        try:
+            yield control
+        finally:
+            self._under_way.discard(control)
+
+    async def _until_it_waits(
+        self, given: IncidentState | None, config: RunnableConfig, control: RunControl
+    ) -> str:
+        """Run node after node; a node that sets `wake_at` is the last, for waiting holds no worker.
+
+        Returns that time, or nothing when the run ended or asks. Raises GraphDrained.
+        """
+        wake = ""
+        steps = self._graph.astream(
+            given,
+            config,
+            context=self._deps,
+            stream_mode="updates",
+            durability="sync",
+            control=control,
+        )
+        try:
+            async for step in steps:
+                wake = _wake_of(step)
+                if wake:
+                    control.request_drain(f"it waits until {wake}")
+        except GraphDrained:
+            if not wake:
+                raise
+            return wake
+        return ""
 
     async def _entry(self, incident: Incident, config: RunnableConfig) -> IncidentState | None:
         """What to begin with: a fresh state, or None to go on from the checkpoint."""
@@ -178,6 +204,12 @@ class Runs:
         log.info("attempt_under_way", incident=incident.id, after=after)
         await self._graph.aupdate_state(config, state, as_node=after)
         return None
+
+
+def _wake_of(step: Mapping[str, Any]) -> str:
+    """When the node that made this step wants to go on; nothing: at once."""
+    found = (known.get("wake_at") for known in step.values() if isinstance(known, Mapping))
+    return next((wake for wake in found if wake), "")
 
 
 def config_of(incident: str) -> RunnableConfig:

@@ -85,11 +85,11 @@ def whole(
 
 async def one(books: Books, incident_id: str) -> Plain:
     """Read and render one incident. Raises NotFound."""
-    incident = await books.incident(incident_id)
+    incident, timeline = await books.story(incident_id)
     cited = incident.diagnosis.evidence if incident.diagnosis else []
     return whole(
         incident,
-        await books.timeline(incident_id),
+        timeline,
         await books.evidence(incident_id, cited) if cited else (),
         await books.pending_approval(incident_id),
     )

@@ -1,9 +1,11 @@
 """The continuous subscription to the runtimes' events: desired state. Not here: its meaning."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
@@ -16,6 +18,9 @@ from policy.reading import missing_networks
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+MOST = 500
+"""Events that wait to be kept; the stream is read no further meanwhile."""
 AGAIN_S = 2.0
 GLANCE = frozenset({"start", "unpause", "health_status", "connect", "update"})
 """Events after which a container may be well: worth keeping its facts."""
@@ -52,11 +57,11 @@ class Watch:
     async def _follow(self, since: Mapping[str, datetime]) -> None:
         """From each host's last event on, however long ago: Docker tells what it still knows."""
         stream: AsyncIterator[ContainerEvent] = self._containers.events(since)
-        async with aclosing(stream) as events:  # type: ignore[type-var]  # adapters give generators
+        async with aclosing(stream) as events, aclosing(batches(events)) as together:  # type: ignore[type-var]  # adapters give generators
             self.problem = ""
-            async for event in events:
-                await self._store.saw([event])
-                if event.action in GLANCE:
+            async for batch in together:
+                await self._store.saw(batch)
+                for event in _latest(batch):
                     await self._glance(event)
 
     async def _glance(self, event: ContainerEvent) -> None:
@@ -82,6 +87,50 @@ class Watch:
         same = last is not None and last.target.id == facts.target.id
         if not (same and missing_networks(facts, last)):
             await self._store.well(facts)
+
+
+def _latest(batch: list[ContainerEvent]) -> list[ContainerEvent]:
+    """The last event of each container after which it may be well."""
+    return list({one.container_id: one for one in batch if one.action in GLANCE}.values())
+
+
+async def batches(stream: AsyncIterator[T]) -> AsyncGenerator[list[T], None]:
+    """What came since it was last asked, together: one item where they come singly.
+
+    Raises what the stream raises, once all before it was handed on.
+    """
+    waiting: asyncio.Queue[T | _Ended] = asyncio.Queue(MOST)
+    pumping = asyncio.create_task(_pump(stream, waiting))
+    try:
+        while True:
+            came = [await waiting.get()]
+            came += [waiting.get_nowait() for _ in range(waiting.qsize())]
+            items = [one for one in came if not isinstance(one, _Ended)]
+            if items:
+                yield items
+            if isinstance(came[-1], _Ended):
+                if came[-1].error is not None:
+                    raise came[-1].error
+                return
+    finally:
+        await cancel([pumping])
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The stream is over."""
+
+    error: NightshiftError | None = None
+
+
+async def _pump(stream: AsyncIterator[T], waiting: "asyncio.Queue[T | _Ended]") -> None:
+    try:
+        async for item in stream:
+            await waiting.put(item)
+    except NightshiftError as error:
+        await waiting.put(_Ended(error))
+    else:
+        await waiting.put(_Ended())
 
 
 async def cancel(tasks: list[asyncio.Task[None]]) -> None:

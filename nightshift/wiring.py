@@ -298,7 +298,6 @@ def _background(
         return run_outbox(
             store,
             store,
-            store,
             crew.held(f"outbox-{notifier.name}", notifier),
             clock,
             digests=store,

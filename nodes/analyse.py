@@ -37,8 +37,8 @@ async def analyse(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
     )
     opinion = await reason(state, deps, rules, lambda one: _ladder(state, deps, one, latest))
     diagnosis = opinion.diagnosis
-    await deps.ledger.update(incident, diagnosis=diagnosis)
-    await tell(deps, incident, "diagnosis", diagnosis.summary, diagnosis.plain())
+    said = diagnosis.summary, diagnosis.plain()
+    await tell(deps, incident, "diagnosis", *said, diagnosis=diagnosis)
     remedy, word = await _choose(state, deps, opinion.ladder, diagnosis, opinion.evidence)
     return {
         "evidence": [*state.get("evidence", []), *opinion.seen],

@@ -26,11 +26,13 @@ async def in_hand(
     """Fold into the incident that holds the target, or something below it that is unwell."""
     incident = state["incident"]
     unwell = [one.target.key for one in below(found, docker)]
-    for key in [found.target.key, *unwell, *map(victims_of, unwell)]:
-        holder = await deps.ledger.holder(key)
-        if holder and holder != incident:
+    keys = [found.target.key, *unwell, *map(victims_of, unwell)]
+    victims = victims_of(found.target.key)
+    held = await deps.ledger.holders([*keys, victims])
+    for holder in (held[key] for key in keys if key in held):
+        if holder != incident:
             return await wait_for(state, deps, holder)
-    looking = await deps.ledger.holder(victims_of(found.target.key))
+    looking = held.get(victims)
     if looking and looking != incident and await _at_work(deps, looking):
         return await wait_for(state, deps, looking)
     return None

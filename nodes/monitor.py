@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 
 from domain.alert import Alert
 from domain.deps import Deps
+from domain.errors import Transient
 from domain.evidence import Evidence, Source, situation
 from domain.incident import Incident
 from domain.journal import HeldBy
@@ -106,6 +107,7 @@ async def _look(
         round_=round_,
         tried=tried(state),
     )
+    _must_know_our_own(evidence)
     ids = await deps.ledger.keep_evidence(incident, evidence)
     known: IncidentState = {
         "target": found.target.plain(),
@@ -114,11 +116,18 @@ async def _look(
         "round": round_,
         "wake_at": None,
     }
-    await deps.ledger.update(incident, target=found.target)
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
     silent = silent_hosts(seen.docker, seen.cluster) | silent_sources(evidence, unset=_unset(deps))
-    await tell(deps, incident, "evidence", heard, {"ids": list(ids), "degraded": {**silent}})
+    said: Plain = {"ids": list(ids), "degraded": {**silent}}
+    await tell(deps, incident, "evidence", heard, said, target=found.target)
     return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
+
+
+def _must_know_our_own(evidence: list[Evidence]) -> None:
+    """Our own ledger is no source that may be silent: the whole round is looked at again."""
+    for one in evidence:
+        if one.source == "ledger" and one.status == "error":
+            raise Transient(f"the ledger did not tell {one.kind!r}: {one.summary}")
 
 
 async def _glance(
@@ -138,12 +147,13 @@ async def _glance(
         tried=tried(state),
         only=GLANCE,
     )
+    _must_know_our_own(evidence)
     word = triage(situation(evidence), found.target.kind)
     if word.kind == "broken":
         return None
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)
-    await deps.ledger.update(state["incident"], target=found.target)
-    await tell(deps, state["incident"], "evidence", _heard(evidence), {"ids": list(ids)})
+    said: Plain = {"ids": list(ids)}
+    await tell(deps, state["incident"], "evidence", _heard(evidence), said, target=found.target)
     return {
         "target": found.target.plain(),
         "evidence": [*_still_of(state, found), *ids],

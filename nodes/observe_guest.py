@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from domain.errors import NightshiftError, Transient
 from domain.evidence import Evidence, Source, Status
 from domain.guests import GuestFacts, GuestInventory
+from domain.journal import Intent
 from domain.plain import Plain
 from domain.target import Target
 from nodes.host_probe import probe_host
@@ -34,9 +35,13 @@ OURS_SINCE = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class GuestView(View):
-    """A guest; `facts` is None, and `blind` says why, where it could not be looked at."""
+    """A guest; `facts` is None, and `blind` says why, where it could not be looked at.
+
+    `ours` is what we ourselves did to it lately.
+    """
 
     facts: GuestFacts | None
+    ours: list[Intent]
     blind: str = ""
 
     @property
@@ -53,10 +58,11 @@ Look = Callable[[GuestView], Awaitable[Evidence]]
 async def observe_guest(frame: View) -> list[Evidence]:
     """All observations of one round about the frame's target, a guest or a node."""
     guest, blind = None, ""
+    ours = await _ours(frame)
     if frame.target.kind != "node":
         guest, blind = await _inspect(frame, frame.target)
     cluster = await _completed(frame, guest)
-    view = GuestView(facts=guest, blind=blind, **vars(replace(frame, cluster=cluster)))
+    view = GuestView(facts=guest, blind=blind, ours=ours, **vars(replace(frame, cluster=cluster)))
     looks = NODE_LOOKS if frame.target.kind == "node" else GUEST_LOOKS
     looks = tuple(one for one in looks if one[0] != "silences" or frame.deps.silences)
     own = (in_time(view, *one) for one in custom_looks(view))
@@ -124,20 +130,24 @@ async def _node(view: GuestView) -> Evidence:
 
 
 async def _stop(view: GuestView) -> Evidence:
-    reboots = await _our_times(view, "reboot_guest")
+    reboots = _our_times(view, "reboot_guest")
     stop = explain_guest(view.guest, reboots=reboots, now=view.now)
     return view.note("stop", "proxmox", f"tasks of {view.target.path}", stop.detail, stop.plain())
 
 
 async def _events(view: GuestView) -> Evidence:
-    data = reading_guest.tasks_data(view.guest, ours=await _our_times(view), now=view.now)
+    data = reading_guest.tasks_data(view.guest, ours=_our_times(view), now=view.now)
     summary = f"{data['starts']} starts, {data['dies']} stops by task in 10 min"
     return view.note("events", "proxmox", f"tasks of {view.target.path}", summary, data)
 
 
-async def _our_times(view: GuestView, verb: str = "") -> list[datetime]:
-    entries = await view.deps.ledger.ours(view.target.key, since=view.now - OURS_SINCE)
-    return [one.intent.at for one in entries if verb in ("", one.intent.effect.verb)]
+async def _ours(frame: View) -> list[Intent]:
+    entries = await frame.deps.ledger.ours(frame.target.key, since=frame.now - OURS_SINCE)
+    return [one.intent for one in entries]
+
+
+def _our_times(view: GuestView, verb: str = "") -> list[datetime]:
+    return [one.at for one in view.ours if verb in ("", one.effect.verb)]
 
 
 async def _probe(view: GuestView) -> Evidence:

@@ -136,11 +136,16 @@ async def _recorded(
 ) -> IncidentState:
     closed = attempt.model_copy(update={"verdict": verdict.state})
     attempts = [*state["attempts"][:-1], closed.plain()]
-    incident = state["incident"]
-    await deps.ledger.update(
-        incident, attempts=[Attempt.parse(one) for one in attempts], verdict=verdict
+    known, said = [Attempt.parse(one) for one in attempts], f"{verdict.state}: {verdict.reason}"
+    await tell(
+        deps,
+        state["incident"],
+        "verdict",
+        said,
+        verdict.plain(),
+        attempts=known,
+        verdict=verdict,
     )
-    await tell(deps, incident, "verdict", f"{verdict.state}: {verdict.reason}", verdict.plain())
     return {"attempts": attempts, "verdict": verdict.plain(), "wake_at": None}
 
 

@@ -5,18 +5,27 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
+from sqlalchemy import Connection
 
-from lab.postgres import MISSING, binaries, postgres
+from lab.postgres import MISSING, Server, binaries, stoppable
+from memory.schema_postgres import raw
 from tests.conftest import miss
 
 
 @contextmanager
 def cluster() -> Iterator[str]:
     """The address of a fresh server that ends with the block; it keeps nothing safe, quickly."""
+    with server() as fresh:
+        yield fresh.address
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The same, and it can be stopped and started again. Without `fsync` the kernel must live."""
     if binaries() is None:
         miss(MISSING)
-    with postgres(["fsync=off"]) as address:
-        yield address
+    with stoppable(["fsync=off"]) as fresh:
+        yield fresh
 
 
 @contextmanager
@@ -29,3 +38,9 @@ def database(server: str, *, like: str = "/template0") -> Iterator[str]:
             yield server.rpartition("/")[0] + f"/{name}"
         finally:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def commit_unheard(connection: Connection) -> None:
+    """The server commits, and the connection dies before it says so; for a `commit` event."""
+    raw(connection).pgconn.exec_(b"COMMIT")
+    raw(connection).pgconn.finish()

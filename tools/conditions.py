@@ -4,10 +4,11 @@ A condition is text until `Conditions.compile` has read it once. What was not ob
 raises: it makes a condition not hold. Not here: runbooks, or what follows from a condition.
 """
 
+import json
 import logging
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import celpy
@@ -34,6 +35,7 @@ FAILURES = (
     ValueError,
 )
 """What an evaluation raises: cel-python's own two, and what slips through it on odd input."""
+_NOTHING = object()
 DATA_DEPENDENT = (IndexError, ZeroDivisionError)
 """Failures over the example that say nothing about other situations."""
 
@@ -47,26 +49,51 @@ class BadCondition(ValueError):
         self.column = column
 
 
+KEPT_ANSWERS = 256
+"""Answers kept of one term: states and exit codes are few, log lines are not."""
+Path = tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """A part of a condition that is true or false by itself."""
+    """A part of a condition that is true or false by itself.
+
+    `reads` are the kinds, or single fields of kinds, that it looks at: for the same values there it
+    has the same answer, which `known` keeps, for an evaluation costs about a millisecond.
+    """
 
     text: str
     program: celpy.Runner
+    reads: tuple[Path, ...]
+    known: dict[tuple[str, ...], bool] = field(default_factory=dict)
 
 
 class Observed:
-    """A situation in CEL values, with the answers that terms have given over it so far."""
+    """A situation, and the same in CEL values."""
 
     def __init__(self, situation: Mapping[str, Plain], kinds: Collection[str]) -> None:
         self.values = celled(situation, kinds)
-        self._answers: dict[str, bool] = {}
+        self._situation = situation
+        self._said: dict[Path, str] = {}
 
     def answer(self, term: Term) -> bool:
-        """Whether the term is true; each text is evaluated once."""
-        if term.text not in self._answers:
-            self._answers[term.text] = self._evaluate(term.program)
-        return self._answers[term.text]
+        """Whether the term is true; it is evaluated once for what it reads."""
+        said = tuple(self._at(path) for path in term.reads)
+        if said not in term.known:
+            if len(term.known) >= KEPT_ANSWERS:
+                term.known.clear()
+            term.known[said] = self._evaluate(term.program)
+        return term.known[said]
+
+    def _at(self, path: Path) -> str:
+        """What stands there, in JSON; nothing where nothing was observed."""
+        if path not in self._said:
+            kind, *below = path
+            found: Any = self._situation.get(kind) if kind in self.values else None
+            for name in below:
+                found = found[name] if isinstance(found, dict) and name in found else _NOTHING
+            self._said[path] = "" if found is _NOTHING else json.dumps(found, sort_keys=True)
+        return self._said[path]
 
     def _evaluate(self, program: celpy.Runner) -> bool:
         try:
@@ -103,6 +130,7 @@ class Conditions:
         self._own = frozenset(own)
         logging.getLogger("celpy").setLevel(logging.CRITICAL)  # it would log untrusted values
         self._environment = celpy.Environment()
+        self._terms: dict[str, Term] = {}
 
     def compile(self, text: str) -> Condition:
         """Read a condition and try it over the example situation.
@@ -113,11 +141,11 @@ class Conditions:
         tree = self._parse(text)
         try:
             _check_calls(tree)
-            names = _known(_names(tree, frozenset()), self._own)
+            names = _known(_names(tree), self._own)
             _check_fields(tree)
         except RecursionError:
             raise BadCondition("it is nested too deeply") from None
-        terms = tuple(self._term(term, text) for term in _conjuncts(tree))
+        terms = tuple(self._shared(term, text) for term in _conjuncts(tree))
         return Condition(text=text, kinds=names, terms=terms)
 
     def _parse(self, text: str) -> Node:
@@ -129,12 +157,20 @@ class Conditions:
                 f"not a CEL expression, near column {column}", line=line, column=column
             ) from None
 
-    def _term(self, tree: Node, text: str) -> Term:
+    def _shared(self, tree: Node, text: str) -> Term:
+        """One term for one text, however many runbooks ask it."""
+        source = text[tree.meta.start_pos : tree.meta.end_pos]
+        if source not in self._terms:
+            self._terms[source] = self._term(tree, source)
+        return self._terms[source]
+
+    def _term(self, tree: Node, source: str) -> Term:
         where = tree.meta
-        source = text[where.start_pos : where.end_pos]
         program = self._environment.program(tree, functions=_COMPARISONS)
-        if self._own & {str(name) for name in _names(tree, frozenset())}:
-            return Term(text=source, program=program)
+        reads = tuple(sorted({tuple(map(str, path)) for path in _reads(tree, frozenset())}))
+        term = Term(text=source, program=program, reads=reads)
+        if self._own & {kind for kind, *_ in reads}:
+            return term
         try:
             result = program.evaluate(cast(Any, celled(EXAMPLE, KINDS, trial=True)))
         except FAILURES as error:
@@ -145,7 +181,7 @@ class Conditions:
         if complaint:
             said = f"`{source}`: {complaint}"
             raise BadCondition(said, line=where.line, column=where.column)
-        return Term(text=source, program=program)
+        return term
 
 
 def _complaint(error: Exception) -> str:
@@ -203,19 +239,39 @@ def _conjuncts(tree: Node) -> list[Node]:
     return [term for child in left for term in _conjuncts(child)] + [last]
 
 
-def _names(tree: Node, bound: frozenset[str]) -> Iterator[Token]:
-    """The free names of an expression; a macro's variable is bound in its arguments."""
+def _names(tree: Node) -> Iterator[Token]:
+    """The free names of an expression."""
+    return (path[0] for path in _reads(tree, frozenset()))
+
+
+def _reads(tree: Node, bound: frozenset[str]) -> Iterator[tuple[Token, ...]]:
+    """Each free name, with the field that is asked of it, if one is.
+
+    A macro's variable is bound in its arguments.
+    """
+    if tree.data == "member_dot":
+        owner, asked = _inner(cast(Node, tree.children[0])), cast(Token, tree.children[1])
+        if owner.data in ("ident", "dot_ident"):
+            yield from ((*path, asked) for path in _reads(owner, bound))
+            return
     if tree.data in ("ident", "dot_ident"):
         name = cast(Token, tree.children[0])
         if name not in bound and name not in TYPES:
-            yield name
+            yield (name,)
         return
     if tree.data == "member_dot_arg" and str(tree.children[1]) in MACROS:
-        yield from _names(cast(Node, tree.children[0]), bound)
+        yield from _reads(cast(Node, tree.children[0]), bound)
         tree, bound = cast(Node, tree.children[2]), bound | {_variable(tree)}
     for child in tree.children:
         if isinstance(child, Tree):
-            yield from _names(child, bound)
+            yield from _reads(child, bound)
+
+
+def _inner(tree: Node) -> Node:
+    """The node below those that only hold one other."""
+    while len(tree.children) == 1 and isinstance(tree.children[0], Tree):
+        tree = tree.children[0]
+    return tree
 
 
 def _variable(macro: Node) -> str:
@@ -258,13 +314,11 @@ _ARGUMENTS = {"has": 1, "dyn": 1, **dict.fromkeys(MACROS, 2)}
 def _check_fields(tree: Node) -> None:
     """Complain about `container.state`; deeper members are tried over the example."""
     for member in tree.find_data("member_dot"):
-        owner, field = cast(Node, member.children[0]), cast(Token, member.children[1])
-        while len(owner.children) == 1 and isinstance(owner.children[0], Tree):
-            owner = owner.children[0]
+        owner, asked = _inner(cast(Node, member.children[0])), cast(Token, member.children[1])
         kind = str(owner.children[0])
-        known = kind not in KINDS or is_field(kind, str(field))
+        known = kind not in KINDS or is_field(kind, str(asked))
         if owner.data in ("ident", "dot_ident") and not known:
-            raise _at(field, f"evidence kind {kind!r} has no field {str(field)!r}")
+            raise _at(asked, f"evidence kind {kind!r} has no field {str(asked)!r}")
 
 
 def _at(token: Token, message: str) -> BadCondition:

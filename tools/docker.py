@@ -17,7 +17,7 @@ from domain.remedy import Effect
 from domain.target import Target
 from tools import docker_effects, docker_facts, docker_stream
 from tools.docker_errors import told_apart
-from tools.docker_host import Host
+from tools.docker_host import Host, exactly
 from tools.docker_own import own_container_id
 
 LOCAL = {"local": "unix:///var/run/docker.sock"}
@@ -99,8 +99,7 @@ class DockerHosts:
 
         Permanent too where the container's logging driver cannot be read.
         """
-        host = self._host(target)
-        container = (await host.look_up(target)).target.id
+        host, container = self._host(target), exactly(target)
         asked = max(0, min(lines, LOG_LINES))
         raw = await host.call(
             f"read the log of {target.name!r}",

@@ -14,6 +14,7 @@ from domain.facts import ContainerFacts
 from domain.target import Target
 from tools import docker_facts
 from tools.docker_errors import told_apart
+from tools.environment import read_once
 
 T = TypeVar("T")
 THREADS = 8
@@ -59,7 +60,9 @@ class Host:
         Blocks; raises what the SDK raises. Two threads may both make one; the last is kept.
         """
         if self._client is None:
-            self._client = APIClient(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+            client = APIClient(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+            read_once(client, client.base_url)
+            self._client = client
         return self._client
 
     async def reach(self) -> None:
@@ -92,15 +95,20 @@ class Host:
         The API also takes names and id prefixes (any six digits); neither must pass for the id.
         Raises NotFound, Transient, Permanent.
         """
-        if not is_full_id(target.id):
-            raise Permanent(f"{target.id!r} is not a full container id; nothing was asked or done")
-        return await self.inspect(target.id)
+        return await self.inspect(exactly(target))
 
     def close(self) -> None:
         """Let the threads end; a call in flight ends with its socket's time limit."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             threading.Thread(target=self._client.close, daemon=True).start()
+
+
+def exactly(target: Target) -> str:
+    """Its id, which is a whole one. Raises Permanent."""
+    if not is_full_id(target.id):
+        raise Permanent(f"{target.id!r} is not a full container id; nothing was asked or done")
+    return target.id
 
 
 def is_full_id(text: str) -> bool:

@@ -26,11 +26,15 @@ from domain.facts import ContainerFacts
 from domain.ports import Answer, Expression, Probe, Sample
 from tools import outside, promql
 from tools import prometheus_answers as answers
+from tools.environment import read_once
 
 MAX_ANSWER = 16 * 1024**2
 """Bytes of one answer that are read; a hostile expression may ask for every series there is."""
 _MAX_SELECTORS = 12
 _PROBE = "probe_success"
+_TIME = "nightshift_time"
+_PROBE_AND_TIME = f'{_PROBE} or label_replace(timestamp({_PROBE}), "{_TIME}", "1", "", "")'
+"""Each value, and when it was taken, of one moment; the label tells the two apart."""
 _VOLUMES = "node_filesystem_avail_bytes / node_filesystem_size_bytes"
 _BY_RULE = frozenset({"__name__", "alertname", "severity"})
 _GIVE_UP_LATER_S = 0.5
@@ -70,6 +74,7 @@ class PrometheusMetrics:
             timeout=timeout_s,  # type: ignore[arg-type]  # handed on to requests, which takes floats
             retry=Retry(total=0, read=False),  # else a read time-out looks like a broken connection
         )
+        read_once(self._session, self._url)
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="prometheus")
 
     def close(self) -> None:
@@ -127,13 +132,12 @@ class PrometheusMetrics:
         Of several fresh samples the worst counts; `at` is a sample's own time: the newest of
         the bad ones, the oldest where all are good.
         """
-        # Times first: a scrape in between makes a value younger than its time, never older.
-        times = await self.instant(f"timestamp({_PROBE})")
-        values = await self.instant(_PROBE)
-        found = outside.probes_of(values.samples, facts, self._addresses)
+        answer = await self.instant(_PROBE_AND_TIME)
+        values = [one for one in answer.samples if _TIME not in one.labels]
+        found = outside.probes_of(values, facts, self._addresses)
         if not found:
             return Probe(state="absent", query=_PROBE, detail="no probe_success names it")
-        taken = {_identity(sample): sample.value for sample in times.samples}
+        taken = {_identity(one): one.value for one in answer.samples if _TIME in one.labels}
         stamped = [
             sample.model_copy(update={"at": answers.moment(taken[_identity(sample)])})
             for sample in found
@@ -224,7 +228,8 @@ def _bounded(response: requests.Response, **_: object) -> requests.Response:
 
 
 def _identity(sample: Sample) -> frozenset[tuple[str, str]]:
-    return frozenset((key, value) for key, value in sample.labels.items() if key != "__name__")
+    own = ("__name__", _TIME)
+    return frozenset((key, value) for key, value in sample.labels.items() if key not in own)
 
 
 def _agree(series: Mapping[str, str], alert: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ from lab.standins.expression import (
     Node,
     Number,
     Series,
+    Words,
 )
 from lab.standins.functions import (
     KEEPS_NAME,
@@ -75,6 +76,8 @@ class _Evaluation:
         match node:
             case Number():
                 return node.value
+            case Words():
+                raise BadQuery("expected type instant vector, got string")
             case Series():
                 return self._series(node)
             case Call():
@@ -105,6 +108,8 @@ class _Evaluation:
     def _call(self, node: Call) -> Value:
         if node.name == "time" and not node.arguments:
             return self._at
+        if node.name == "label_replace":
+            return self._labelled(*node.arguments)
         if len(node.arguments) != 1:
             raise BadQuery(f"wrong number of arguments for function {node.name!r}")
         argument = node.arguments[0]
@@ -115,6 +120,15 @@ class _Evaluation:
         if node.name in {"absent", "vector", "scalar"}:
             return self._convert(node.name, argument)
         raise BadQuery(f'parse error: unknown function with name "{node.name}"')
+
+    def _labelled(self, argument: Node, *words: Node) -> list[Item]:
+        """Only the form that sets a label to a constant: from no label, by the empty pattern."""
+        texts = [word.text for word in words if isinstance(word, Words)]
+        if len(texts) != 4 or texts[2:] != ["", ""]:
+            raise BadQuery("only a constant label is replaced in this stand-in")
+        name, value = texts[:2]
+        found = self._vector(argument)
+        return [Item({**one.labels, name: value}, one.value, one.at) for one in found]
 
     def _convert(self, name: str, argument: Node) -> Value:
         if name == "absent":

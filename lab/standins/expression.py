@@ -73,7 +73,14 @@ class Binary:
     ignoring: tuple[str, ...] = ()
 
 
-Node = Number | Series | Call | Aggregation | Binary
+@dataclass(frozen=True)
+class Words:
+    """A string literal, which only functions take."""
+
+    text: str
+
+
+Node = Number | Words | Series | Call | Aggregation | Binary
 
 
 def parse(query: str) -> Node:
@@ -166,6 +173,8 @@ class _Parser:
             return self._no_subquery(inner)
         if word.kind in {"number", "duration"}:
             return Number(_number(word))
+        if word.kind == "string":
+            return Words(self._text(word.text))
         if word.text == "{":
             return self._series(())
         if word.kind == "name":

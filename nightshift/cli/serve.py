@@ -1,9 +1,8 @@
 """`nightshift serve`. Not here: routes (server.py) or wiring."""
 
-import ctypes
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +19,6 @@ EXAMPLES = (
     "Examples: nightshift serve | nightshift serve --host 0.0.0.0 --data-dir /var/lib/nightshift"
     " | nightshift serve --no-worker"
 )
-M_ARENA_MAX = -8
-"""glibc's name for the number of heaps (malloc.h)."""
 DRAIN_S = 5
 """How long open requests and live streams may hold a shutdown."""
 
@@ -37,6 +34,7 @@ def serve(
     """Take alerts on POST /alert and work on them until stopped."""
     import uvloop
 
+    from nightshift.heap import share_arenas
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
     from nightshift.web.auth import secured
@@ -54,18 +52,9 @@ def serve(
     )
     if new and settings.nightshift_token:
         _tell(settings)
-    _share_arenas()
+    share_arenas()
     listening = listener(settings.nightshift_host, settings.nightshift_port)
     uvloop.run(_serve(settings, listening, work=not no_worker))
-
-
-def _share_arenas() -> None:
-    """Let glibc's threads share two heaps: with one each, an idle process grew from 139 MiB to 150.
-
-    Resident, within 21 min and without one alert; no Python object stayed.
-    """
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def listener(host: str, port: int) -> socket.socket:
@@ -88,6 +77,7 @@ async def _serve(settings: "Settings", listening: socket.socket, *, work: bool) 
     """Open the service, then answer until SIGINT or SIGTERM."""
     from uvicorn.importer import import_from_string
 
+    from nightshift.heap import settle
     from nightshift.web.running import LEAVE_S, leave_within, note_early_end, server_for
     from nightshift.wiring import open_service
 
@@ -102,6 +92,7 @@ async def _serve(settings: "Settings", listening: socket.socket, *, work: bool) 
             leave_within(LEAVE_S)
             service.drain()
 
+        settle()
         host, port = listening.getsockname()[:2]
         typer.echo(f"nightshift listens on http://{host}:{port}", err=True)
         application = import_from_string("server:create_app")(opened)

@@ -19,6 +19,7 @@ def worker(data_dir: DataDir = None) -> None:
     """Work on what `nightshift serve --no-worker` takes in, on this or any other host."""
     import uvloop
 
+    from nightshift.heap import share_arenas
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
     from nightshift.wiring_store import must_be_shared
@@ -30,12 +31,13 @@ def worker(data_dir: DataDir = None) -> None:
         as_json=settings.nightshift_log_json,
         secrets=secrets_of(settings),
     )
-
+    share_arenas()
     uvloop.run(_work(settings))
 
 
 async def _work(settings: "Settings") -> None:
     """Take jobs until SIGINT or SIGTERM, then end in order and in time."""
+    from nightshift.heap import settle
     from nightshift.web.running import LEAVE_S, leave_within
     from nightshift.wiring import open_service
 
@@ -43,6 +45,7 @@ async def _work(settings: "Settings") -> None:
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, ended.set)
     async with open_service(settings):
+        settle()
         typer.echo("nightshift works", err=True)
         await ended.wait()
         leave_within(LEAVE_S)

@@ -11,10 +11,12 @@ from domain.deps import Deps
 from domain.incident import Incident
 from domain.plain import Plain
 from memory.store import Store
-from nightshift.runs import LOOKS, Runs, first_state
+from nightshift.runs import Runs, first_state
 
 GRAPH = "nightshift"
 """The graph's name in langgraph.json."""
+LOOKS: list[str] = ["monitor", "verify"]
+"""After these a run may have to wait, which holds no worker."""
 THREADS = UUID("0d3b6c52-5b0f-5d1e-8a53-6a7f2f3f1c77")
 
 

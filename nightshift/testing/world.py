@@ -24,7 +24,7 @@ from policy.reading import missing_networks
 
 @dataclass(kw_only=True)
 class World:
-    """Fakes and limits that a test may change, and the real store on a file."""
+    """Fakes and limits that a test may change, and the real store."""
 
     store: Store
     clock: StillClock
@@ -79,11 +79,11 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path, *containers: ContainerFacts) -> AsyncIterator[World]:
+async def open_world(place: Path | str, *containers: ContainerFacts) -> AsyncIterator[World]:
     """A world with these containers, known to be well where they are, and an empty store."""
     clock = StillClock()
     async with open_store(
-        folder,
+        place,
         tenant="default",
         clock=clock,
         channels=("console",),

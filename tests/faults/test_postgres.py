@@ -12,16 +12,18 @@ from pathlib import Path
 import psycopg
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from domain.errors import BadConfiguration, NotStored
 from lab.processes import environment, free_port
+from lab.world import Service
 from memory.postgres import WRITER
 from memory.store import open_store
 from nightshift.clock import SystemClock
 from nightshift.testing import StillClock, firing
 from tests.faults.houses import House
-from tests.postgres import cluster
-from tests.test_service_end_to_end import Running
+from tests.postgres import cluster, server
+from tests.test_service_end_to_end import SCOPE, Running
 
 
 def on(house: House, address: str) -> House:
@@ -94,6 +96,61 @@ async def test_down_during_an_incident(house: House, postgres: str) -> None:
 
     assert row.outcome in {"resolved", "escalated", "failed", "self_resolved"}
     assert len(house.verbs()) <= 1
+
+
+async def under_way(house: House, nightshift: Running, count: int) -> list[str]:
+    """So many incidents on a host where most is well, none of them at the same point."""
+    found = []
+    for number in range(5 * count):
+        house.world.add(Service(name=f"n{number}", labels=SCOPE, restart="no"))
+    for number in range(count):
+        await house.world.break_(f"n{number}", "crash")
+        found.append(await nightshift.accepted("ContainerDown", f"n{number}"))
+        await asyncio.sleep(0.1)
+    return found
+
+
+@pytest.mark.timeout(90)
+async def test_down_and_started_again(house: House) -> None:
+    """The server is stopped at once under incidents and recovers: each is healed, once."""
+    with server() as postgres:
+        async with on(house, postgres.address).at_work() as nightshift:
+            nightshift.http.timeout = 20
+            incidents = await under_way(house, nightshift, 3)
+            await asyncio.to_thread(postgres.stop, at_once=True)
+            said = await refused(house, nightshift)
+            await asyncio.sleep(1.0)  # the outage itself
+            await asyncio.to_thread(postgres.start)
+            rows = [await nightshift.end(one) for one in incidents]
+            audit = await nightshift.service.store.audit()
+
+    assert said == (503, True, False)
+    assert [row.outcome for row in rows] == ["resolved"] * 3
+    assert sorted(house.verbs()) == ["start n0", "start n1", "start n2"]
+    assert audit.broken is None
+
+
+@pytest.mark.timeout(90)
+async def test_down_for_so_long_that_workers_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Procrastinate's worker gave up and cut its segments: signed on anew, it takes them over."""
+    for name, seconds in {"WAIT_S": 0.5, "DRAIN_S": 0.5, "AGAIN_S": 0.2}.items():
+        monkeypatch.setattr(f"memory.cluster.{name}", seconds)
+    monkeypatch.setattr("nightshift.wiring_store.LEASE_S", 2.0)
+    house.settings = house.settings.model_copy(update={"docker_stop_grace_s": 1})
+    with server() as postgres, capture_logs() as logs:
+        async with on(house, postgres.address).at_work() as nightshift:
+            incidents = await under_way(house, nightshift, 3)
+            await asyncio.to_thread(postgres.stop, at_once=True)
+            async with asyncio.timeout(30):
+                while sum(one["event"] == "worker_broke" for one in logs) < 2:  # noqa: ASYNC110  # a log wakes nobody
+                    await asyncio.sleep(0.1)
+            await asyncio.to_thread(postgres.start)
+            rows = [await nightshift.end(one) for one in incidents]
+
+    assert [row.outcome for row in rows] == ["resolved"] * 3
+    assert sorted(house.verbs()) == ["start n0", "start n1", "start n2"]
 
 
 async def test_down_at_the_start(tmp_path: Path) -> None:

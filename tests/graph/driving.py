@@ -1,5 +1,6 @@
 """Driving the whole graph as the service does. Not here: fixtures (conftest.py)."""
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
 from domain.alert import Alert
@@ -12,9 +13,9 @@ from nightshift.testing import World, firing
 class Service:
     """Accepts alerts and drives every job until nothing is due, moving the clock to the next."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, saver: BaseCheckpointSaver[str] | None = None) -> None:
         self.world = world
-        self.saver = InMemorySaver(serde=strict_serde())
+        self.saver = saver or InMemorySaver(serde=strict_serde())
 
     @property
     def runs(self) -> Runs:

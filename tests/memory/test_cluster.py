@@ -6,10 +6,16 @@ from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
+from procrastinate.testing import InMemoryConnector
+from structlog.testing import capture_logs
 
+from domain.errors import Transient
 from domain.store import Job
-from memory.cluster import Cluster, open_cluster
+from memory.cluster import OPTIONS, Cluster, Watched, open_cluster
 from memory.cluster_store import ClusterStore
+from memory.patience import STATEMENT_MS
 from memory.store import open_store
 from nightshift.clock import SystemClock
 from tests.stores import CHANNELS, alert
@@ -103,3 +109,74 @@ async def test_a_worker_that_was_forgotten_signs_on_again(crew: Crew, postgres: 
         connection.execute("DELETE FROM procrastinate_workers")
     await crew.stores[0].accept([alert("after")])
     await crew.until_driven(2)
+
+
+async def test_the_queue_gives_up_at_the_server_too(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that waits for a lock is not deferred long after we have stopped waiting for it."""
+    monkeypatch.setattr("memory.cluster.OPTIONS", OPTIONS.replace(str(STATEMENT_MS), "300"))
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(postgres, clock=SystemClock()))
+        assert isinstance(store, ClusterStore)
+        cluster = await stack.enter_async_context(open_cluster(store))
+        with psycopg.connect(postgres) as other:
+            other.execute("LOCK TABLE procrastinate_jobs IN SHARE MODE")
+            with capture_logs() as logs:
+                checking = asyncio.create_task(cluster.every(0.1))
+                async with asyncio.timeout(5):
+                    while not logs:  # noqa: ASYNC110  # a log wakes nobody
+                        await asyncio.sleep(0.05)
+                checking.cancel()
+            kept = other.execute("SELECT count(*) FROM procrastinate_jobs").fetchone()
+
+    assert logs[0]["event"] == "check_not_deferred"
+    assert kept == (0,)
+
+
+async def test_a_worker_without_a_heartbeat_ends() -> None:
+    """All hands full and nothing to fetch: it is noticed all the same that it counts as dead."""
+    app = App(connector=InMemoryConnector())
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    @app.task(name="long", queue="q")
+    async def long() -> None:
+        begun.set()
+        await gate.wait()
+
+    async def failing(worker_id: int) -> None:
+        raise ConnectorException
+
+    async with app.open_async():
+        app.job_manager.update_heartbeat = failing  # type: ignore[method-assign]  # it stands for it
+        await long.defer_async()
+        worker = Watched(app, queues=["q"], update_heartbeat_interval=0.01, listen_notify=False)
+        running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]  # Procrastinate's
+        await begun.wait()
+        async with asyncio.timeout(5):
+            while not worker._stop_event.is_set():  # noqa: ASYNC110  # Procrastinate tells nobody
+                await asyncio.sleep(0.01)
+        gate.set()
+        await running
+
+
+async def test_who_waits_for_a_turn_can_be_ended(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store fails while the asking worker is cut short: it ends, and does not ask again."""
+    asked, gate = asyncio.Event(), asyncio.Event()
+
+    async def failing(*_: object) -> None:
+        asked.set()
+        await gate.wait()
+        raise Transient("connection refused")
+
+    await crew.add(every=3600)
+    store = crew.stores[0]
+    monkeypatch.setattr(store.database, "write_quietly", failing)
+    turn = asyncio.create_task(store.take_turn("i", worker=1))
+    await asked.wait()
+    turn.cancel()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await turn

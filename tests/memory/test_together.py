@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Connection, event, func, insert, select
 
-from domain.errors import Conflict
+from domain.errors import Conflict, Unanswered
 from memory.store import Store
 from memory.tables import counters
+from memory.together import Together, Write
 
 
 def count(connection: Connection, name: str) -> str:
@@ -101,3 +103,34 @@ async def test_all_of_a_group_is_on_the_disk_or_none(store: Store) -> None:
 
     assert sum(isinstance(one, Exception) for one in found) == 1
     assert (after or 0) - (before or 0) == 2
+
+
+def test_what_may_have_been_written_is_not_written_again(store: Store) -> None:
+    """Nobody knows what became of the group: everyone in it is told so, and none runs twice."""
+    ran: list[str] = []
+
+    @contextmanager
+    def begin() -> Iterator[Connection]:
+        with store.database.writer.begin() as connection:
+            yield connection
+        raise Unanswered("the server went away under a commit")
+
+    together = Together(begin)
+    group = [Write(work=writes(name, ran_by(ran)), told=list) for name in ("a", "b")]
+    for write in group:
+        together.append(write)
+    for write in group:
+        with pytest.raises(Unanswered, match="went away"):
+            together.turn_of(write)
+
+    assert ran == ["a", "b"]
+
+
+def ran_by(ran: list[str]) -> Callable[[Connection, str], str]:
+    """As `count`, and noted."""
+
+    def noted(connection: Connection, name: str) -> str:
+        ran.append(name)
+        return count(connection, name)
+
+    return noted

@@ -86,6 +86,9 @@ class ListBooks:
     async def timeline(self, incident: str, *, after: int = 0) -> list[TimelineEvent]:
         return [event for key, event in self.events if key == incident and event.seq > after]
 
+    async def story(self, incident: str) -> tuple[Incident, list[TimelineEvent]]:
+        return await self.incident(incident), await self.timeline(incident)
+
     async def changes(self, *, after: int, limit: int) -> list[tuple[str, TimelineEvent]]:
         return [pair for pair in self.events if pair[1].seq > after][:limit]
 

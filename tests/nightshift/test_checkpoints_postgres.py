@@ -10,11 +10,14 @@ from typing import Any
 import psycopg
 import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from domain.errors import Conflict, Transient
 from graph.build import build
+from memory.patience import STATEMENT_MS
 from memory.turns import TURN, Turn
+from nightshift import checkpoints_postgres
 from nightshift.checkpoints import open_saver
 from nightshift.checkpoints_postgres import open_in_postgres
 from nightshift.runs import config_of
@@ -84,6 +87,42 @@ async def test_who_was_taken_over_writes_none(postgres: str) -> None:
         TURN.reset(before)
 
         assert await kept(saver, "one") == "in time"
+
+
+async def test_what_is_given_up_does_not_take_place_later(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint that waits for a lock is ended by the server too, not only left by us."""
+    short = checkpoints_postgres.OPTIONS.replace(str(STATEMENT_MS), "300")
+    monkeypatch.setattr(checkpoints_postgres, "OPTIONS", short)
+    async with open_saver(postgres) as saver:
+        with psycopg.connect(postgres) as other:
+            other.execute("LOCK TABLE checkpoints, checkpoint_blobs IN SHARE MODE")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                await keep(saver, "one", "late")
+
+        assert await kept(saver, "one") is None
+
+
+async def test_tables_are_made_without_hurry(
+    empty_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index over many rows may take longer than any other statement."""
+    found: list[Any] = []
+    setup = AsyncPostgresSaver.setup
+
+    async def noting(self: Any) -> None:
+        await setup(self)
+        found.extend(await (await self.conn.execute("SHOW statement_timeout")).fetchall())
+
+    monkeypatch.setattr(AsyncPostgresSaver, "setup", noting)
+    async with (
+        open_in_postgres(empty_postgres, JsonPlusSerializer()) as saver,
+        saver.conn.connection() as connection,
+    ):
+        found += await (await connection.execute("SHOW statement_timeout")).fetchall()
+
+    assert [one["statement_timeout"] for one in found] == ["0", "9s"]
 
 
 async def test_a_server_out_of_reach() -> None:

@@ -43,7 +43,7 @@ class Desk:
 
     def __init__(self, store: Store, clock: StillClock) -> None:
         self.store, self.clock, self.chat = store, clock, Chat()
-        self.courier = Courier(store, store, store, self.chat, clock)
+        self.courier = Courier(store, store, self.chat, clock)
         self.courier.crowd = self.crowd()
 
     def crowd(self) -> Crowd:

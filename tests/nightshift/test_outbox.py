@@ -61,9 +61,9 @@ class ListBooks:
             raise NotFound("there is no incident 'lost'")
         return Incident(id=incident, alert=firing(), occurrence=1, status="open", opened_at=T0)
 
-    async def timeline(self, incident: str, *, after: int = 0) -> list[TimelineEvent]:
+    async def story(self, incident: str) -> tuple[Incident, list[TimelineEvent]]:
         """Nothing has happened yet."""
-        return []
+        return await self.incident(incident), []
 
 
 @dataclass
@@ -105,7 +105,7 @@ def channel() -> ListChannel:
 @pytest.fixture
 def courier(books: ListBooks, channel: ListChannel, clock: StillClock) -> Courier:
     """The worker under test."""
-    return Courier(books, books, books, channel, clock)  # type: ignore[arg-type]  # only what it asks for
+    return Courier(books, books, channel, clock)  # type: ignore[arg-type]  # only what it asks for
 
 
 async def test_a_first_message_goes_out_at_once(
@@ -304,7 +304,7 @@ async def test_the_worker_wakes_when_told(
     sent = asyncio.Event()
     channel.on_taken = sent.set
     clock.sleep = lambda _: asyncio.sleep(3600)  # type: ignore[method-assign,assignment]  # time stands still
-    work = run_outbox(books, books, books, channel, clock, wakeup=books.news)  # type: ignore[arg-type]  # only what it asks for
+    work = run_outbox(books, books, channel, clock, wakeup=books.news)  # type: ignore[arg-type]  # only what it asks for
     worker = asyncio.create_task(work)
     await asyncio.sleep(0)
 

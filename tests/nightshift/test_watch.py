@@ -239,7 +239,7 @@ async def test_a_dead_daemon_is_named(world: World, watch: Watch) -> None:
     before = watch.problem
     with capture_logs():
         task = asyncio.create_task(watch.run())
-        await when(lambda: _is(len(world.clock.slept) > 2))
+        await when(lambda: _is(len(world.clock.slept) > 2 and bool(watch.problem)))
         named = watch.problem
         world.containers.errors.clear()
         await when(lambda: _is(watch.problem == ""))

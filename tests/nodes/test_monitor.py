@@ -1,5 +1,6 @@
 import pytest
 
+from domain.errors import Transient
 from domain.ports import Expression, Probe
 from nightshift.testing import World, container, firing
 from nodes.monitor import monitor
@@ -91,6 +92,21 @@ async def test_a_firing_expression_is_believed(world: World, begin: Begin, run: 
     world.metrics.found = Expression(state="firing", query="up == 0", detail="fires")
 
     assert not (await run(await begin(), monitor)).get("outcome")
+
+
+async def test_our_own_ledger_may_not_be_silent(
+    world: World, begin: Begin, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What we ourselves know is no evidence to do without: the node fails and looks again."""
+
+    async def silent(_: str) -> None:
+        raise Transient("the store did not do it: connection refused")
+
+    world.containers.crash("web")
+    state = await begin()
+    monkeypatch.setattr(world.store, "stop_story", silent)
+    with pytest.raises(Transient, match="did not tell"):
+        await run(state, monitor)
 
 
 async def test_a_second_alert_folds_into_the_holder(world: World, begin: Begin, run: Run) -> None:

@@ -64,6 +64,7 @@ ROWS: list[tuple[str, Any]] = [
     ("up and on (name) hits > 50", {"web": 1.0}),
     ("up unless up == 1", {"db": 0.0}),
     ("up == 1 or hits", {"web": 100.0, "db": 10.0}),
+    ('label_replace(up == 1, "name", "new", "", "")', {"new": 1.0}),
     ("changes(up[1m])", {"web": 0.0, "db": 0.0}),
     ("increase(hits[100s])", {"web": 100.0, "db": 90.0}),
     ("increase(hits[200s])", {"web": 100.0, "db": 90.0}),
