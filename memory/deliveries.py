@@ -69,6 +69,8 @@ class Deliveries(Arrivals):
         """Write one delivery down, durable on return; the sorter hears of it. Raises NotStored."""
         if not alerts:
             return
+        if self.database.crowded:
+            raise NotStored(f"the store is far behind: {len(alerts)} alerts have to come again")
         arriving = self.kept.arriving
         told = arriving.add(_row(alerts, self.tenant, self.clock.now()))
         if arriving.writing is None:
@@ -167,8 +169,9 @@ class Deliveries(Arrivals):
         return Sorted(alerts=alerts, more=more)
 
     def _sort(self, connection: Connection, bodies: Sequence[str]) -> None:
-        alerts = [alert for body in bodies for alert in _ALERTS.validate_json(body)]
-        self._accept(connection, [storable(alert) for alert in alerts])
+        """They were made storable when they came."""
+        alerts = (alert for body in bodies for alert in _ALERTS.validate_json(body))
+        self._accept(connection, [(alert, alert.model_dump_json()) for alert in alerts])
 
     def _set_aside(self, connection: Connection, delivery: int, why: str) -> None:
         connection.execute(_ASIDE, {"one": delivery, "why": why})

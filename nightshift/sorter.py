@@ -14,7 +14,7 @@ from memory.store import Store
 
 log = structlog.get_logger(__name__)
 
-PAUSE_S = 0.1
+PAUSE_S = 0.25
 """From one sort to the next."""
 LOOK_EVERY_S = 1.0
 """How soon is seen what another process accepted and did not live to sort."""
