@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from domain.errors import Transient
 from memory.changes import Changes
+from memory.held import Held
 from memory.together import Together, Write
 
 P = ParamSpec("P")
@@ -50,6 +51,7 @@ class Database:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self.writer, self.reader = self._engines()
+        self.writing, self.looking = Held(self.writer), Held(self.reader)
         self._together = Together(self._transaction)
 
     def _engines(self) -> tuple[Engine, Engine]:
@@ -61,7 +63,11 @@ class Database:
 
     def _transaction(self) -> AbstractContextManager[Connection]:
         """One of the writing thread's."""
-        return self.writer.begin()
+        return self.writing.begin()
+
+    def _sight(self) -> AbstractContextManager[Connection]:
+        """One of a reading thread's."""
+        return self.looking.begin()
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -97,7 +103,11 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """One read transaction: a single state of the whole store. Raises Transient."""
-        whole = partial(_transaction, self.reader, work, *args, **kwargs)
+
+        def whole() -> T:
+            with self._sight() as connection:
+                return work(connection, *args, **kwargs)
+
         return await self._patiently(partial(self._look, whole))
 
     async def _look(self, whole: Callable[[], T]) -> T:
@@ -153,18 +163,10 @@ class Database:
 
     def dispose(self) -> None:
         """Close the connections."""
+        self.looking.close()
+        self.writing.close()
         self.reader.dispose()
         self.writer.dispose()
-
-
-def _transaction(
-    engine: Engine,
-    work: Callable[Concatenate[Connection, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    with engine.begin() as connection:
-        return work(connection, *args, **kwargs)
 
 
 def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> asyncio.Future[T]:

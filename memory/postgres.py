@@ -62,6 +62,10 @@ class PostgresDatabase(Database):
         """Alone in the cluster, and not in the dark about its commit."""
         return certain(self.writer, lock_writers)
 
+    def _sight(self) -> AbstractContextManager[Connection]:
+        """One of a reading thread's, on a connection that the pool has found alive."""
+        return self.reader.begin()
+
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """A server comes back: who drives an incident waits for it."""
         return await ridden_out(call, over=lambda: self._closed)

@@ -7,11 +7,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from domain.decision import Allowed
 from domain.journal import EffectResult
@@ -28,13 +29,20 @@ def die_at(store: Store, commit: int, when: str) -> None:
         if left[0] == 0 and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def ended(*_: object) -> None:
+    def ended() -> None:
         if left[0] == 0 and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(store.database.writer, "commit", count)
-    pool = store.database.writer.pool
-    event.listen(pool, "checkin", ended)  # codespell:ignore checkin
+    begin = store.database.writing.begin
+
+    @contextmanager
+    def transaction() -> Iterator[Connection]:
+        with begin() as connection:
+            yield connection
+        ended()
+
+    store.database.writing.begin = transaction  # type: ignore[method-assign]  # to see its end
 
 
 async def live(store: Store, tell: Callable[[str], None]) -> None:

@@ -1,6 +1,7 @@
 """What tests of the store are made of: a clock, alerts, facts, intents."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -183,3 +184,11 @@ async def claimed(store: Store, incident: str, keys: Sequence[str] = (key(),)) -
 async def kinds(store: Store, incident: str) -> list[EventKind]:
     """The kinds of its events, oldest first."""
     return [line.kind for line in await store.timeline(incident)]
+
+
+def on_writer(store: Store, pragma: str) -> int:
+    """Say `PRAGMA …` on the one connection that writes, outside of any transaction."""
+    held = store.database.writing.connections
+    with nullcontext(held[0]) if held else store.database.writer.connect() as connection:
+        row = connection.connection.cursor().execute(f"PRAGMA {pragma}").fetchone()
+    return int(row[0]) if row else 0

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
 from domain.incident import Incident
@@ -30,6 +29,7 @@ from nightshift.settings import Settings
 from nightshift.web import intake
 from nightshift.wiring import open_service
 from server import create_app
+from tests.stores import on_writer
 
 SCOPE = {"nightshift.enable": "true"}
 
@@ -328,10 +328,9 @@ async def test_the_pause_switch_stops_everything(shop: Shop) -> None:
 
 def room(nightshift: Running, pages: int) -> int:
     """Let the store's file grow to so many pages, and no further; returns what it has."""
-    with nightshift.service.store.database.writer.connect() as connection:
-        has = connection.execute(text("PRAGMA page_count")).scalar_one()
-        connection.execute(text(f"PRAGMA max_page_count = {pages or has}"))
-    return int(has)
+    has = on_writer(nightshift.service.store, "page_count")
+    on_writer(nightshift.service.store, f"max_page_count = {pages or has}")
+    return has
 
 
 async def test_what_cannot_be_stored_is_not_acknowledged(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from memory.store import Store, open_store
 from nightshift.testing import StillClock, firing
 from tests.faults.houses import House
 from tests.graph.driving import Service
+from tests.stores import on_writer
 from tests.test_service_end_to_end import Running
 
 KEPT = 1024
@@ -43,18 +44,11 @@ def full() -> Iterator[None]:
 @contextmanager
 def read_only(store: Store) -> Iterator[None]:
     """What SQLite says when it may not write."""
-    _set(store, "query_only = ON")
+    on_writer(store, "query_only = ON")
     try:
         yield
     finally:
-        _set(store, "query_only = OFF")
-
-
-def _set(store: Store, pragma: str) -> None:
-    """On the one connection that writes, outside of any transaction."""
-    connection = store.database.writer.raw_connection()
-    connection.cursor().execute(f"PRAGMA {pragma}")
-    connection.close()
+        on_writer(store, "query_only = OFF")
 
 
 async def refused(house: House, nightshift: Running) -> tuple[int, str, bool]:
@@ -135,7 +129,7 @@ async def test_no_act_without_a_record(service: Service) -> None:
 async def test_slow(tmp_path: Path) -> None:
     """Somebody else holds the file: refused within the time limit, and taken when it is free."""
     async with open_store(tmp_path, clock=StillClock()) as store:
-        _set(store, "busy_timeout = 50")
+        on_writer(store, "busy_timeout = 50")
         other = sqlite3.connect(tmp_path / "nightshift.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(NotStored, match="locked"):
@@ -169,6 +163,7 @@ async def test_lies_while_it_runs(tmp_path: Path) -> None:
         other = sqlite3.connect(tmp_path / "nightshift.db")
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         other.close()
+        store.database.looking.close()
         store.database.reader.dispose()
         path = tmp_path / "nightshift.db"
         with path.open("r+b") as file:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import text
 
 from domain.errors import Transient
 from nightshift.components import ROOM, components
 from nightshift.heard import HeardReasoner
 from nightshift.testing import FakeGuests, FixedReasoner, World, open_world
 from tests.proxmox_rig import rig
+from tests.stores import on_writer
 
 
 class Usage(NamedTuple):
@@ -42,8 +42,7 @@ async def test_only_what_is_configured_is_asked(world: World, tmp_path: Path) ->
 
 async def test_a_database_that_cannot_be_written_is_not_well(world: World, tmp_path: Path) -> None:
     """Reading works on a read-only disk; accepting an alert would not."""
-    with world.store.database.writer.connect() as connection:
-        connection.execute(text("PRAGMA query_only = ON"))
+    on_writer(world.store, "query_only = ON")
     reads = await world.store.paused()
 
     assert reads == ""
