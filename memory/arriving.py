@@ -4,7 +4,9 @@ Use it on the event loop's thread only. Not here: writing or sorting them (deliv
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 Row = tuple[str, int, int, str]
 """Tenant, microseconds, number of alerts, their JSON."""
@@ -17,7 +19,9 @@ class Arriving:
 
     def __init__(self) -> None:
         self.unsorted = 0
-        self.writing: asyncio.Task[None] | None = None
+        self.busy = False
+        """Whether a group is on its way: who comes now is in the next one."""
+        self._follows: asyncio.Task[None] | None = None
         self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
         self._come, self._room = asyncio.Event(), asyncio.Event()
         self._room.set()
@@ -28,10 +32,20 @@ class Arriving:
         self._waiting.append((row, told))
         return told
 
+    @contextmanager
+    def taking_turns(self, again: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+        """One group at a time; `again` writes down who came while the block ran."""
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = bool(self._waiting)
+            if self.busy:
+                self._follows = asyncio.create_task(again(), name="deliveries")
+
     async def next(self) -> "Group":
-        """All that wait, in their order, as soon as there is room for them; perhaps none."""
-        if self._waiting:
-            await self._room.wait()
+        """All that wait, in their order, as soon as there is room for them."""
+        await self._room.wait()
         group, self._waiting = Group(self._waiting), []
         return group
 

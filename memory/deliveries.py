@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Integer, Text, bindparam, delete, exists, select, update
@@ -49,9 +50,7 @@ _BACK = (
     .where(deliveries.c.tenant == bindparam("whose", type_=Text), deliveries.c.set_aside != "")
     .values(set_aside="")
 )
-_COLUMNS = "INSERT INTO deliveries (tenant, received_at, size, alerts) VALUES "
-_INSERT = {"sqlite": f"{_COLUMNS}(?, ?, ?, ?)", "postgresql": f"{_COLUMNS}(%s, %s, %s, %s)"}
-"""In the drivers' own words: this one statement is all that an accepted alert waits for."""
+_INSERT = "INSERT INTO deliveries (tenant, received_at, size, alerts) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +72,9 @@ class Deliveries(Arrivals):
             raise NotStored(f"the store is far behind: {len(alerts)} alerts have to come again")
         arriving = self.kept.arriving
         told = arriving.add(_row(alerts, self.tenant, self.clock.now()))
-        if arriving.writing is None:
-            arriving.writing = asyncio.create_task(self._write_down(), name="deliveries")
         try:
+            if not arriving.busy:
+                await self._write_down()
             await told
         except Transient as error:
             raise NotStored(f"{len(alerts)} alerts could not be written down: {error}") from error
@@ -134,22 +133,28 @@ class Deliveries(Arrivals):
         await self.database.write_quietly(self._take_back)
 
     async def _write_down(self) -> None:
-        """Group after group, as long as any waits."""
+        """Write all that wait now; whoever comes meanwhile is written by a task of its own."""
         arriving = self.kept.arriving
-        try:
-            while (group := await arriving.next()).rows:
-                try:
-                    await self.database.write_quietly(self._deliver, group.rows)
-                except NightshiftError as error:
-                    group.failed(error)
-                else:
-                    group.stored()
-                    arriving.came(sum(size for _, _, size, _ in group.rows))
-        finally:
-            arriving.writing = None
+        with arriving.taking_turns(self._write_down):
+            group = await arriving.next()
+            try:
+                await self.database.write_quietly(self._deliver, group.rows)
+            except NightshiftError as error:
+                group.failed(error)
+            except asyncio.CancelledError:
+                group.failed(Transient("who wrote it down was cut short: send it again"))
+                raise
+            else:
+                group.stored()
+                arriving.came(sum(size for _, _, size, _ in group.rows))
 
     def _deliver(self, connection: Connection, rows: list[Row]) -> None:
-        connection.exec_driver_sql(_INSERT[connection.dialect.name], rows)
+        """In a file by the driver alone: it is all that an accepted alert waits for."""
+        if connection.dialect.name == "sqlite":
+            raw: Any = connection.connection.driver_connection
+            raw.executemany(_INSERT, rows)
+        else:
+            connection.exec_driver_sql(_INSERT.replace("?", "%s"), rows)
 
     def _unsorted(self, connection: Connection) -> bool:
         return bool(connection.scalar(_ANY, {"tenant": self.tenant}))

@@ -1,6 +1,7 @@
 """memory/deliveries.py: what every backend must do between a 202 and an incident."""
 
 import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, event, insert, select
 
 from domain.errors import NotStored, Unsortable
+from memory.arriving import MOST_UNSORTED
 from memory.deliveries import MOST
 from memory.store import Store, open_store
 from memory.tables import deliveries, inbox
@@ -199,3 +201,37 @@ async def test_an_empty_delivery_is_nothing(store: Store) -> None:
     await store.deliver([])
 
     assert not await store.unsorted()
+
+
+async def test_who_writes_for_others_is_cut_short(store: Store) -> None:
+    """Nobody waits for ever: they hear that it may not be stored, and the next one goes on."""
+    arriving, held = store.kept.arriving, threading.Event()
+    arriving.came(MOST_UNSORTED)
+    first, *others = (asyncio.create_task(store.deliver([alert(f"n{n}")])) for n in range(4))
+    blocking = asyncio.create_task(store.database.write(lambda _: held.wait(30)))
+    await asyncio.sleep(0)
+    arriving.went(MOST_UNSORTED, more=True)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    first.cancel()
+    told = await asyncio.gather(*others, return_exceptions=True)
+    held.set()
+    await blocking
+    await store.deliver([alert("last")])
+
+    assert [type(one) for one in told] == [NotStored] * 3
+    assert await unsorted(store) == 5
+
+
+async def test_who_waits_at_the_door_and_goes(store: Store) -> None:
+    """The others are let in all the same."""
+    arriving = store.kept.arriving
+    arriving.came(MOST_UNSORTED)
+    first, *others = (asyncio.create_task(store.deliver([alert(f"n{n}")])) for n in range(3))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    arriving.went(MOST_UNSORTED, more=True)
+    await asyncio.gather(*others)
+
+    assert await unsorted(store) >= 2
