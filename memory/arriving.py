@@ -27,9 +27,12 @@ class Arriving:
         self._room.set()
 
     def add(self, row: Row) -> asyncio.Future[None]:
-        """Queue up; done once it is written down, or with the reason why it is not."""
+        """Queue up; done once it is written down, or with the reason why it is not.
+
+        Whoever cancels it before its turn takes its row along: it was not acknowledged.
+        """
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, told))
+        self._waiting = [*self._staying(), (row, told)]
         return told
 
     @contextmanager
@@ -44,9 +47,9 @@ class Arriving:
                 self._follows = asyncio.create_task(again(), name="deliveries")
 
     async def next(self) -> "Group":
-        """All that wait, in their order, as soon as there is room for them."""
+        """All that wait, in their order, as soon as there is room for them; perhaps none."""
         await self._room.wait()
-        group, self._waiting = Group(self._waiting), []
+        group, self._waiting = Group(self._staying()), []
         return group
 
     def came(self, alerts: int) -> None:
@@ -66,6 +69,9 @@ class Arriving:
         except TimeoutError:
             pass
         self._come.clear()
+
+    def _staying(self) -> list[tuple[Row, asyncio.Future[None]]]:
+        return [one for one in self._waiting if not one[1].done()]
 
     def _count(self, unsorted: int) -> None:
         self.unsorted = unsorted

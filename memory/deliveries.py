@@ -78,6 +78,8 @@ class Deliveries(Arrivals):
             await told
         except Transient as error:
             raise NotStored(f"{len(alerts)} alerts could not be written down: {error}") from error
+        finally:
+            told.cancel()
 
     async def accept(self, alerts: Sequence[Alert]) -> list[str]:
         """In one transaction, write all alerts down and return the incidents they belong to.
@@ -138,7 +140,8 @@ class Deliveries(Arrivals):
         with arriving.taking_turns(self._write_down):
             group = await arriving.next()
             try:
-                await self.database.write_quietly(self._deliver, group.rows)
+                if group.rows:
+                    await self.database.write_quietly(self._deliver, group.rows)
             except NightshiftError as error:
                 group.failed(error)
             except asyncio.CancelledError:
