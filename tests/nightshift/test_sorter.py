@@ -140,3 +140,18 @@ async def test_a_store_that_fails_is_tried_again(
     sorter.cancel()
 
     assert (await store.stats()).incidents == 2
+
+
+async def test_what_another_process_left_is_sorted(
+    postgres: str, clock: Pausing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepted and died: whoever shares the store looks again and again."""
+    monkeypatch.setattr("nightshift.sorter.LOOK_EVERY_S", 0.01)
+    async with open_store(postgres, clock=clock) as living:
+        async with open_store(postgres, clock=clock) as dead:
+            await dead.deliver([alert()])
+        sorter = asyncio.create_task(Sorter(living, People().tell, clock).run())
+        await clock.asleep.wait()
+        sorter.cancel()
+
+        assert (await living.stats()).incidents == 1
