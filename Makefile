@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+CORES := $(shell nproc 2>/dev/null || echo 2)
+# Tests wait for servers and processes more than they compute, so there are half as many workers again as cores.
+TESTERS ?= $(shell expr \( $(CORES) \* 3 + 1 \) / 2)
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lock format clean
 
@@ -33,7 +36,7 @@ demo: $(VENV)/.runtime ## two incidents, live; needs no key, no Docker, no netwo
 	@$(BIN)/nightshift demo $(ARGS)
 
 test: $(VENV)/.dev ## all tests; those of the real stack are skipped where it is missing
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import-linter, codespell
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/codespell

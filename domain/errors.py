@@ -5,6 +5,7 @@ NightshiftError
 │   └── Unanswered       it was sent, so it may well have been done
 ├── Permanent            it will not work by itself
 │   ├── NotFound         the thing asked for is not there
+│   ├── Unreadable       what is stored is not what was written
 │   ├── Conflict         the thing is there, but not in a state that allows this
 │   ├── NoAnswer         a model answered with something that is no answer
 │   ├── OverBudget       a model was not asked: its budget is spent
@@ -39,6 +40,10 @@ class Permanent(NightshiftError):
 
 class NotFound(Permanent):
     """The thing asked for is not there."""
+
+
+class Unreadable(Permanent):
+    """What is stored cannot be read as what it should be: damage, or another's hand."""
 
 
 class Conflict(Permanent):

@@ -34,8 +34,8 @@ from lab.world import World
 Say = Callable[[str], None]
 HEALTH_EVERY_S, READY_S, POST_S = 0.05, 60.0, 30.0
 RSS_LIMIT_MB, HEALTH_LIMIT_MS, MESSAGES_LIMIT = 300.0, 250.0, 40
-STILL, LAST_EDITS = 24, 120
-"""Half-seconds without a change that count as the end of it, and how many are waited at most."""
+LAST_EDITS = 120
+"""Half-seconds that the last edits are waited for at most."""
 DIGEST = "at once"
 ENDS = ("done", "waiting")
 
@@ -89,7 +89,8 @@ async def measure(
 ) -> StormReport:
     """Post so many alerts evenly over that time and wait until all of them came to something.
 
-    Raises NotReady where the server does not come up.
+    The alerts come after the server has heard what died, as they do behind a rule's `for`. Raises
+    NotReady where the server does not come up.
     """
     weather = storm(alerts, seed=seed)
     async with AsyncExitStack() as stack:
@@ -118,9 +119,10 @@ async def measure(
             await world.break_(name, fault)
         seen = Watched()
         database = folder / "data" / "nightshift.db"
+        await _heard(database, world)
         async with _watching(url, pid, seen):
             spent = await _weathered(http, weather, seconds, seen, database, say, patience_s)
-            await _told(telegram)
+            await _told(http, database)
         return _report(
             weather,
             seen,
@@ -208,6 +210,21 @@ async def _ready(http: httpx.AsyncClient, processes: Processes) -> None:
     raise NotReady(f"the server did not come up:\n{processes.last_words('server')}")
 
 
+async def _heard(database: Path, world: World) -> None:
+    """Return when the server has kept each death: of one that it missed it asks a person."""
+    died = sum(one.status == "exited" for one in world.containers.values())
+    deadline = time.monotonic() + READY_S
+    while await asyncio.to_thread(_deaths, database) < died:
+        if time.monotonic() > deadline:
+            raise NotReady(f"the server did not hear of {died} deaths in {READY_S:g} s")
+        await asyncio.sleep(0.1)
+
+
+def _deaths(database: Path) -> int:
+    heard = "SELECT count(DISTINCT target_key) FROM container_events WHERE action = 'die'"
+    return int(_ask(database, heard)[0][0])
+
+
 async def _post(
     http: httpx.AsyncClient, weather: Storm, seconds: float, seen: Watched, say: Say
 ) -> None:
@@ -274,15 +291,18 @@ def _left(database: Path) -> int:
     return int(_ask(database, f"SELECT ({due}) + ({unsorted})", soon)[0][0])  # constants
 
 
-async def _told(telegram: Telegram) -> None:
-    """Let the last edits go out: the chat stands still for some seconds, or never does."""
-    still, last = 0, ""
+async def _told(http: httpx.AsyncClient, database: Path) -> None:
+    """Let the last messages and edits go out; one that never does is not waited for."""
     for _ in range(LAST_EDITS):
-        await asyncio.sleep(0.5)
-        shown = "".join(one.text for one in telegram.chat)
-        still, last = (still + 1, last) if shown == last else (0, shown)
-        if still == STILL:
+        behind = (await http.get("/stats")).json()["outbox_behind"]
+        if not behind + await asyncio.to_thread(_digests_behind, database):
             return
+        await asyncio.sleep(0.5)
+
+
+def _digests_behind(database: Path) -> int:
+    behind = "SELECT count(*) FROM digests WHERE version > delivered"
+    return int(_ask(database, behind)[0][0])
 
 
 def _ask(database: Path, query: str, *values: object) -> list[Any]:

@@ -4,12 +4,16 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 from sqlalchemy import BigInteger, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from domain.errors import Unreadable
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+GARBAGE = 200
+"""Characters that are shown of what cannot be read."""
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -53,14 +57,18 @@ class Words(TypeDecorator[str]):
 
 
 class Shaped(TypeDecorator[Any]):
-    """A record (or list, or mapping) as JSON text; it comes out parsed."""
+    """A record (or list, or mapping) as JSON text; it comes out parsed.
+
+    What cannot be parsed raises Unreadable; a `lenient` mapping says so as its only content.
+    """
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, shape: Any) -> None:
+    def __init__(self, shape: Any, *, lenient: bool = False) -> None:
         super().__init__()
         self.shape = shape
+        self.lenient = lenient
         self._adapter: TypeAdapter[Any] = TypeAdapter(shape)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
@@ -69,7 +77,16 @@ class Shaped(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Back to the shape."""
-        return None if value is None else self._adapter.validate_json(value)
+        if value is None:
+            return None
+        try:
+            return self._adapter.validate_json(value)
+        except ValidationError as error:
+            if self.lenient:
+                return {"unreadable": value[:GARBAGE]}
+            name = getattr(self.shape, "__name__", "list")
+            why = error.errors(include_url=False)[0]["msg"]
+            raise Unreadable(f"a stored {name} cannot be read: {why}") from None
 
 
 def to_json(adapter: TypeAdapter[Any], value: Any) -> str:

@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Insert, bindparam, insert, select, update
 
 from domain.diagnosis import Diagnosis
-from domain.errors import NotFound
+from domain.errors import NotFound, Unreadable
 from domain.evidence import Evidence
 from domain.incident import Attempt, Episode, Event, Incident, Outcome
 from domain.plain import Plain
@@ -25,6 +26,8 @@ from memory.part import Part
 from memory.rows import incident_of
 from memory.tables import attempts, episodes, incidents
 from memory.timeline import incident_in, last_of, status_of, tell, told_outcome
+
+log = structlog.get_logger(__name__)
 
 TOLD = ("escalated", "denied", "observed")
 FOR_NOW = ("paused", "evidence", "claim", "changed", "at_once", "cleared", "mode")
@@ -77,7 +80,7 @@ class Incidents(Part):
     async def told(self, key: str) -> Incident | None:
         """The newest incident on this target that ended with people (escalated, denied …).
 
-        None where its last refusal was one `FOR_NOW`.
+        None where its last refusal was one `FOR_NOW`, or where it cannot be read.
         """
         return await self.database.read(self._told, key)
 
@@ -151,7 +154,11 @@ class Incidents(Part):
         await self.database.write(self._finish, incident, outcome, reason, episode)
 
     def _told(self, connection: Connection, key: str) -> Incident | None:
-        row = connection.execute(_TOLD, {"tenant": self.tenant, "key": key}).mappings().first()
+        try:
+            row = connection.execute(_TOLD, {"tenant": self.tenant, "key": key}).mappings().first()
+        except Unreadable as error:
+            log.error("incident_unreadable", target=key, error=str(error))  # noqa: TRY400  # its sentence says it all
+            return None
         if row is None or _for_now(connection, row["id"]):
             return None
         return incident_of(row)

@@ -7,7 +7,6 @@ from domain.errors import BadConfiguration, Transient
 from domain.ports import Clock
 from memory import migrations
 from memory.database import reason
-from memory.patience import ANSWER_S
 from memory.postgres import PostgresDatabase, lock_writers, named, url_of
 from memory.schema_postgres import raw
 
@@ -36,7 +35,7 @@ def open_postgres(place: str, *, clock: Clock, owner: bool) -> PostgresDatabase:
             migrations.bring_up(
                 connection, f"the database {named(url)}", now=clock.now(), owner=owner
             )
-            raw(connection).patience_s = ANSWER_S
+            del raw(connection).patience_s  # from here on like any other
     except SQLAlchemyError as error:
         database.dispose()
         why = reason(error)

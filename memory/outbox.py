@@ -1,13 +1,17 @@
 """Messages that are behind their events. Not here: their words, or the channels."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
     Connection,
     Integer,
+    Row,
     Text,
     and_,
     bindparam,
@@ -26,6 +30,8 @@ from domain.store import Draft
 from memory.columns import MICROSECOND, Instant
 from memory.part import Part
 from memory.tables import incidents, outbox
+
+log = structlog.get_logger(__name__)
 
 RECURRENCE = timedelta(minutes=10)
 """An alert that comes again this soon and recovers by itself is not worth a message."""
@@ -58,17 +64,8 @@ class Drafts(Part):
         now = self.clock.now()
         given = {"tenant": self.tenant, "channel": channel, "limit": limit, "now": now}
         early = {"arrived": now - ARRIVAL, "recurred": now - HOLD}
-        return [
-            Draft(
-                incident=row.incident,
-                channel=row.channel,
-                version=row.version,
-                loud=row.loud_version > row.delivered,
-                external_id=row.external_id,
-                tries=row.tries,
-            )
-            for row in connection.execute(_DRAFTS, given | early)
-        ]
+        found = (_draft(row) for row in connection.execute(_DRAFTS, given | early))
+        return [draft for draft in found if draft]
 
     def _delivered(self, connection: Connection, draft: Draft, external_id: str) -> None:
         now, held = literal(self.clock.now(), Instant), outbox.c
@@ -93,6 +90,22 @@ class Drafts(Part):
             .where(*_of(draft))
             .values(tries=outbox.c.tries + 1, not_before=until, error=error[:ERROR_LIMIT])
         )
+
+
+def _draft(row: Row[*tuple[Any, ...]]) -> Draft | None:
+    """A row of `outbox`; one that cannot be read, which a file allows, holds up nobody."""
+    try:
+        return Draft(
+            incident=row.incident,
+            channel=row.channel,
+            version=row.version,
+            loud=row.loud_version > row.delivered,
+            external_id=row.external_id,
+            tries=row.tries,
+        )
+    except (ValidationError, TypeError) as error:
+        log.error("draft_unreadable", incident=row.incident, error=str(error))  # noqa: TRY400  # its sentence says it all
+        return None
 
 
 def _of(draft: Draft) -> tuple[ColumnElement[bool], ...]:

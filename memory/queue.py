@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from datetime import datetime
+from typing import get_args
 
 from sqlalchemy import Connection, RowMapping, Text, bindparam, delete, exists, func, select, update
 
@@ -15,6 +16,8 @@ from memory.setback import last_event_time, mind_the_clock
 from memory.tables import incidents, jobs
 from memory.timeline import status_of
 
+REASONS = get_args(Job.model_fields["why"].annotation)
+"""A job that gives another one is driven as one that goes on: it may hold up nobody."""
 _NOW = bindparam("now", type_=Instant)
 _TENANT = bindparam("tenant", type_=Text)
 _BUSY = jobs.alias("busy")
@@ -155,4 +158,5 @@ def take_row(connection: Connection, row: RowMapping, *, now: datetime) -> Job:
     connection.execute(_TAKE, {"job": row["id"], "now": now})
     connection.execute(_DROP_COVERED, {"of": row["incident"], "now": now})
     set_open(connection, row["incident"])
-    return Job(id=row["id"], incident=row["incident"], why=row["why"], due_at=row["due_at"])
+    why = row["why"] if row["why"] in REASONS else "resume"
+    return Job(id=row["id"], incident=row["incident"], why=why, due_at=row["due_at"])

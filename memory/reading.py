@@ -1,5 +1,6 @@
 """What people look at, and the kill switch. Not here: their answers (approvals.py)."""
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from domain.errors import Unreadable
 from domain.incident import Incident, IncidentStatus
 from domain.plain import Plain
 from domain.store import Stats, TimelineEvent
@@ -27,6 +29,8 @@ from memory.part import Part
 from memory.rows import event_of, incident_of
 from memory.tables import deliveries, episodes, events, incidents, intents, jobs, outbox, pauses
 from memory.timeline import incident_in, status_of
+
+log = structlog.get_logger(__name__)
 
 STATUSES = ("open", "waiting", "done")
 _TIMELINE = (
@@ -88,7 +92,20 @@ class Views(Part):
         if status is not None:
             wanted = wanted.where(incidents.c.status == status)
         newest = wanted.order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)
-        return [incident_of(row) for row in connection.execute(newest).mappings()]
+        try:
+            return [incident_of(row) for row in connection.execute(newest).mappings()]
+        except Unreadable:
+            ids = list(connection.scalars(newest.with_only_columns(incidents.c.id)))
+            return [row for row in (self._if_readable(connection, one) for one in ids) if row]
+
+    def _if_readable(self, connection: Connection, incident: str) -> Incident | None:
+        """It, unless it cannot be read: a list shows the others."""
+        wanted = select(incidents).where(incidents.c.id == incident)
+        try:
+            return incident_of(connection.execute(wanted).mappings().one())
+        except Unreadable as error:
+            log.error("incident_unreadable", incident=incident, error=str(error))  # noqa: TRY400  # its sentence says it all
+            return None
 
     def _story_of(
         self, connection: Connection, incident: str

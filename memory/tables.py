@@ -130,7 +130,7 @@ events = Table(
     Column("label", Text, nullable=False),
     Column("at", Instant, nullable=False),
     Column("text", Words, nullable=False),
-    Column("data", Shaped(Plain), nullable=False),
+    Column("data", Shaped(Plain, lenient=True), nullable=False),
     Index("events_of_incident", "incident", "seq"),
     _partial("events_labelled", "tenant", "label", "incident", where="label <> ''"),
     sqlite_autoincrement=True,

@@ -6,18 +6,29 @@ A file of its own, or the PostgreSQL database that several hosts share.
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-import aiosqlite
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 
 from domain.errors import BadConfiguration, Transient
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CHECKPOINTS = "checkpoints.db"
 """The file's name in the data directory."""
@@ -42,12 +53,49 @@ def strict_serde() -> JsonPlusSerializer:
     return JsonPlusSerializer(allowed_msgpack_modules=None, pickle_fallback=False)
 
 
-class SparingSaver(AsyncSqliteSaver):
-    """One commit a node: what it wrote is kept with the checkpoint after it, and not before too.
+class FileSaver(SqliteSaver):
+    """LangGraph's saver for a file, in a thread of its own: its asynchronous one hops five times.
 
-    Kept apart it would only spare a node its second run after a kill between the two, and a node
+    One commit a node: what a node wrote is kept with the checkpoint after it, and not before too.
+    Kept apart it would only spare the node its second run after a kill between the two, and a node
     may run again. What no checkpoint holds (errors, interrupts, answers) is kept at once.
     """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection, serde=strict_serde())
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call it in the thread."""
+        call = partial(work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """That checkpoint of a thread, or its last."""
+        return await self.run(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # LangGraph's word
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """The checkpoints, newest first."""
+        found = partial(self.list, config, filter=filter, before=before, limit=limit)
+        for one in await self.run(lambda: list(found())):
+            yield one
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Save a checkpoint; it is on the disk on return."""
+        return await self.run(self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         self,
@@ -58,7 +106,16 @@ class SparingSaver(AsyncSqliteSaver):
     ) -> None:
         """Save what a task has written, where no checkpoint will."""
         if any(channel in WRITES_IDX_MAP for channel, _ in writes):
-            await super().aput_writes(config, writes, task_id, task_path)
+            await self.run(self.put_writes, config, writes, task_id, task_path)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Forget a thread."""
+        await self.run(self.delete_thread, thread_id)
+
+    async def aclose(self) -> None:
+        """Wait for what runs, then let go of the file."""
+        await self.run(self.conn.close)
+        self._thread.shutdown()
 
 
 @asynccontextmanager
@@ -75,18 +132,24 @@ async def open_saver(place: Path | str) -> AsyncIterator[BaseCheckpointSaver[str
 
 
 @asynccontextmanager
-async def open_checkpoints(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
+async def open_checkpoints(path: Path) -> AsyncIterator[FileSaver]:
     """Open or create the checkpoint file; a commit is on disk when it returns.
 
     Raises BadConfiguration when it cannot be made.
     """
     await asyncio.to_thread(_make_private, path)
-    async with aiosqlite.connect(path) as connection:
-        for pragma in PRAGMAS:
-            await connection.execute(f"PRAGMA {pragma}")
-        saver = SparingSaver(connection, serde=strict_serde())
-        await saver.setup()
+    saver = FileSaver(sqlite3.connect(path, check_same_thread=False))
+    try:
+        await saver.run(_prepare, saver)
         yield saver
+    finally:
+        await saver.aclose()
+
+
+def _prepare(saver: FileSaver) -> None:
+    for pragma in PRAGMAS:
+        saver.conn.execute(f"PRAGMA {pragma}")
+    saver.setup()
 
 
 def _make_private(path: Path) -> None:
@@ -117,22 +180,21 @@ async def shrink(saver: BaseCheckpointSaver[str]) -> int:
     A file of before this was possible keeps its size and fills its gaps first; a server's tables
     are the server's business.
     """
-    if not isinstance(saver, AsyncSqliteSaver):
+    if not isinstance(saver, FileSaver):
         return 0
     try:
-        async with saver.lock:
-            before = await _pages(saver.conn)
-            await saver.conn.executescript(SHRINK)  # `execute` would free a single page
-            gone = before - await _pages(saver.conn)
-            return gone * await _number(saver.conn, "page_size")
+        return await saver.run(_shrink, saver)
     except sqlite3.Error as error:
         raise Transient(f"could not shrink the checkpoint file: {error}") from error
 
 
-async def _pages(connection: aiosqlite.Connection) -> int:
-    return await _number(connection, "page_count")
+def _shrink(saver: FileSaver) -> int:
+    with saver.lock:
+        before = _number(saver.conn, "page_count")
+        saver.conn.executescript(SHRINK)  # `execute` would free a single page
+        gone = before - _number(saver.conn, "page_count")
+        return gone * _number(saver.conn, "page_size")
 
 
-async def _number(connection: aiosqlite.Connection, pragma: str) -> int:
-    (row,) = await connection.execute_fetchall(f"PRAGMA {pragma}")
-    return int(row[0])
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

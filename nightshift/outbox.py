@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
-from domain.errors import NightshiftError, Permanent, Transient
-from domain.notice import Notifier
+from domain.errors import NightshiftError, Permanent, Transient, Unreadable
+from domain.notice import Message, Notifier
 from domain.ports import Clock
 from domain.store import Digest, Digests, Draft, Outbox, Reading
 from nightshift.crowd import Crowd
-from nightshift.render import render
+from nightshift.render import render, unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -189,10 +189,16 @@ class Courier:
             log.warning("not_recorded", channel=self._notifier.name, error=str(error))
 
     async def _send(self, draft: Draft) -> str:
-        incident, timeline = await self._reading.story(draft.incident)
-        message = render(incident, timeline, loud=draft.loud)
+        message = await self._message(draft)
         before = self._unrecorded.get(draft.incident, draft)
         return await self._notifier.deliver(message, before.external_id)
+
+    async def _message(self, draft: Draft) -> Message:
+        try:
+            incident, timeline = await self._reading.story(draft.incident)
+        except Unreadable as error:
+            return unreadable(draft.incident, str(error), loud=draft.loud)
+        return render(incident, timeline, loud=draft.loud)
 
     async def _hold(self, draft: Draft, error: Transient) -> None:
         """Limits and outages are the channel's, not one message's: all wait, and none overtakes.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -97,6 +98,18 @@ def render(incident: Incident, timeline: Sequence[TimelineEvent], *, loud: bool 
         text=template("message.txt.j2").render(note=said).strip(),
         loud=loud,
     )
+
+
+def unreadable(incident: str, why: str, *, loud: bool = False) -> Message:
+    """All that can be said of an incident whose row cannot be read."""
+    lines = [
+        f"{_TITLES['failed'][0]} An incident cannot be read",
+        clean(why),
+        "To do: Look after its alert yourself; if there is more of this, restore the last backup.",
+        incident,
+    ]
+    text = "\n".join(lines)
+    return Message(incident=incident, html=escape(text, quote=False), text=text, loud=loud)
 
 
 def note(incident: Incident, timeline: Sequence[TimelineEvent]) -> Note:

@@ -19,7 +19,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 
 from domain.deps import Deps
-from domain.errors import NightshiftError, Permanent
+from domain.errors import NightshiftError, Permanent, Unreadable
 from domain.incident import Event, Incident
 from domain.state import GRAPH_VERSION, IncidentState
 from domain.store import Job
@@ -119,14 +119,17 @@ class Runs:
                 return
 
     async def _failed(self, job: Job, error: Exception) -> None:
-        """Tell it, then try again later; for the last time, end the incident as failed."""
+        """Tell it, then try again later; for the last time, end the incident as failed.
+
+        What cannot be read will not be readable later.
+        """
         tries = self._failures[job.incident] = self._failures.get(job.incident, 0) + 1
         words = f"{type(error).__name__}: {error}"
         log.error("segment_failed", incident=job.incident, tries=tries, error=words, exc_info=error)
         now = self._deps.clock.now()
         event = Event(kind="error", at=now, text=f"the run failed: {words}")
         await self._insist(job, partial(self._store.record, job.incident, event))
-        if tries >= TRIES:
+        if tries >= TRIES or isinstance(error, Unreadable):
             end = partial(self._store.finish, job.incident, "failed", f"gave up: {words}", None)
             await self._insist(job, end)
             del self._failures[job.incident]

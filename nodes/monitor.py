@@ -180,6 +180,7 @@ async def _settle_or_claim(
         reason = "; ".join(part for part in (found.via, word.reason) if part)
         return {"outcome": outcome, "reason": reason}
     known = await latched(state, deps, found) or await in_hand(state, deps, found, seen.docker)
+    known = known or await told_of(state, deps, found, seen.docker)  # while we looked
     if known:
         return known
     unwell = [one.target.key for one in below(found, seen.docker)]

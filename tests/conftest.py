@@ -22,8 +22,14 @@ DATA = Path(__file__).parent / "data"
 STACK_REQUIRED = os.environ.get("NIGHTSHIFT_REQUIRE_STACK") == "1"  # noqa: TID251  # a switch of the tests
 
 
-LONGEST = ("tests/test_several_hosts.py", "tests/faults/test_postgres.py", "tests/test_crash.py")
-"""Files that take a minute or more: begun first, so that no worker is left alone with one."""
+LONGEST = (
+    "tests/test_several_hosts.py",
+    "tests/faults/test_postgres.py",
+    "tests/test_crash.py",
+    "tests/test_service_end_to_end.py",
+    "tests/lab/test_crash_bench.py",
+)
+"""Files that take about a minute: begun first, so that no worker is left alone with one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,6 +83,25 @@ def logging_restored() -> Iterator[None]:
     yield
     root.handlers[:], root.level = before
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runbooks_compiled_once() -> Iterator[None]:
+    """The same text is the same runbook: compiling all of them takes a third of a second."""
+    from tools.frontmatter import Reader, Runbook
+
+    known: dict[tuple[object, ...], Runbook] = {}
+    read = Reader.read
+
+    def reading(self: Reader, text: str, *, path: str) -> Runbook:
+        key = (self.own, text, path)
+        if key not in known:
+            known[key] = read(self, text, path=path)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reader, "read", reading)
+        yield
 
 
 @pytest.fixture(autouse=True)

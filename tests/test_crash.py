@@ -131,6 +131,7 @@ class Ward:
     folder: Path
     processes: Processes
     port: int
+    program: tuple[str, ...] = ("-m", "nightshift")
     starts: int = 0
     kills: int = 0
     looks: dict[str, int] = field(default_factory=dict)
@@ -159,7 +160,7 @@ class Ward:
             "DOCKER_SCOPE": "nightshift.enable=true",
             "DOCKER_TIMEOUT_S": str(PATIENCE_S),
         }
-        command = [sys.executable, "-m", "nightshift", "serve"]
+        command = [sys.executable, *self.program, "serve"]
         await self.processes.start("server", command, env=environment(**settings))
 
     async def up(self) -> None:

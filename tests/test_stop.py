@@ -11,9 +11,25 @@ from pathlib import Path
 import httpx
 
 from lab.world import Service
+from nightshift import service
+from nightshift.web import running
 from tests.test_crash import SCOPE, Hold, Ward, a_ward
 
 WITHIN_S = 30.0
+"""When a service manager kills, at the earliest."""
+HASTY = """
+from nightshift import cli, service
+from nightshift.web import running
+
+service.DRAIN_S, running.LEAVE_S = 1.0, 3.0
+cli.app()
+"""
+"""The real server with shorter bounds."""
+
+
+def test_the_bounds_leave_time() -> None:
+    """Runs are cut off before the process leaves, and it leaves before it is killed."""
+    assert service.DRAIN_S < running.LEAVE_S < WITHIN_S
 
 
 async def restarting(ward: Ward) -> tuple[str, Hold]:
@@ -72,8 +88,9 @@ async def test_a_slow_daemon_is_waited_for(tmp_path: Path) -> None:
 
 
 async def test_a_silent_daemon_is_not(tmp_path: Path) -> None:
-    """It does not hold the process beyond 30 s, and what it did late is not done again."""
+    """It does not hold the process beyond its bound, and what it did late is not done again."""
     async with a_ward(tmp_path) as ward:
+        ward.program = ("-c", HASTY)
         incident, held = await restarting(ward)
         code, took = await stopped(ward)
         (entry,) = await ward.journal(incident)

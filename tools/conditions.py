@@ -131,6 +131,7 @@ class Conditions:
         logging.getLogger("celpy").setLevel(logging.CRITICAL)  # it would log untrusted values
         self._environment = celpy.Environment()
         self._terms: dict[str, Term] = {}
+        self._example = celled(EXAMPLE, KINDS, trial=True)
 
     def compile(self, text: str) -> Condition:
         """Read a condition and try it over the example situation.
@@ -172,7 +173,7 @@ class Conditions:
         if self._own & {kind for kind, *_ in reads}:
             return term
         try:
-            result = program.evaluate(cast(Any, celled(EXAMPLE, KINDS, trial=True)))
+            result = program.evaluate(cast(Any, self._example))
         except FAILURES as error:
             complaint = _complaint(error)
         else:

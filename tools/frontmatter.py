@@ -79,7 +79,7 @@ class Reader:
     """
 
     def __init__(self, own: Collection[str] = ()) -> None:
-        self._own = frozenset(own)
+        self.own = frozenset(own)
         self._conditions = Conditions(own)
         self._sentences = Sentences(own)
 
@@ -114,7 +114,7 @@ class Reader:
             return None
         complaints += [
             (page.line("needs", place), message)
-            for place, message in _wrong_needs(front, condition, self._own)
+            for place, message in _wrong_needs(front, condition, self.own)
         ]
         return condition
 
@@ -164,9 +164,10 @@ class _Page:
     """A parsed front matter that knows on which line of the file each value stands."""
 
     def __init__(self, text: str) -> None:
+        loader = yaml.SafeLoader(text)
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self._values = yaml.safe_load(text)
+            node = loader.get_single_node()
+            self._values = None if node is None else loader.construct_document(node)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line if error.problem_mark else 0
             raise Unusable((line + FIRST_LINE, f"not YAML: {error.problem}")) from None

@@ -66,3 +66,12 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     async with open_world(tmp_path, web, container("db")) as world:
         world.rulebook = FixedRulebook(load().match)
         yield Service(world)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where everything lasts: a directory, or a database of a server."""
+    if request.param == "sqlite":
+        return tmp_path
+    address: str = request.getfixturevalue("postgres")
+    return address

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from domain.errors import BadConfiguration, NotStored
 from lab.processes import environment, free_port
 from lab.world import Service
+from memory.patience import REACHING, AsyncImpatient, Impatient
 from memory.postgres import WRITER
 from memory.store import open_store
 from nightshift.clock import SystemClock
@@ -24,6 +25,17 @@ from nightshift.testing import StillClock, firing
 from tests.faults.houses import House
 from tests.postgres import cluster, server
 from tests.test_service_end_to_end import SCOPE, Running
+
+PATIENCE_S = 2.0
+"""Instead of ten seconds, so that a frozen server is given up while a test looks on."""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is silent, or does not take a connection, is given up soon."""
+    monkeypatch.setattr(Impatient, "patience_s", PATIENCE_S)
+    monkeypatch.setattr(AsyncImpatient, "patience_s", PATIENCE_S)
+    monkeypatch.setitem(REACHING, "connect_timeout", int(PATIENCE_S))
 
 
 def on(house: House, address: str) -> House:
@@ -169,7 +181,7 @@ async def test_down_at_the_start(tmp_path: Path) -> None:
     assert b"secret" not in said
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("impatient")
 async def test_slow_for_good(house: House) -> None:
     """A frozen server breaks no connection: 503 in time, all else answers, and it goes on."""
     with cluster() as address:
@@ -181,7 +193,7 @@ async def test_slow_for_good(house: House) -> None:
                 said = await refused(house, nightshift)
                 health = await nightshift.http.get("/health")
                 took = time.monotonic() - began
-                await asyncio.sleep(max(0.0, 12.0 - took))  # until every connection was given up
+                await asyncio.sleep(2 * PATIENCE_S)  # until every connection was given up
             async with asyncio.timeout(60):
                 while (again := await nightshift.post("ContainerDown", "web")).status_code == 503:
                     pass
@@ -193,7 +205,7 @@ async def test_slow_for_good(house: House) -> None:
     assert (row.outcome, house.verbs()) == ("resolved", ["start web"])
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("impatient")
 async def test_slow_is_given_up() -> None:
     """A transaction that a frozen server does not answer ends as an error, frozen or not."""
     with cluster() as address:

@@ -2,80 +2,31 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from procrastinate import App
-from procrastinate.testing import InMemoryConnector
 from sqlalchemy import Connection, event
-from structlog.testing import capture_logs
 
 from domain.errors import NightshiftError, Permanent, Transient, Unanswered
 from domain.incident import Incident
 from memory import fate
-from memory.cluster import Cluster
-from memory.cluster_store import ClusterStore
-from nightshift.checkpoints import open_saver
-from nightshift.testing import FixedRulebook, container, open_world
-from tests.graph.driving import Service
+from tests.faults.workers import Worker, at_work
 from tests.postgres import commit_unheard
-from tools.runbooks import load
 
 ENDED_WITHIN_S = 900.0
 CALLS = ("inventory", "facts", "logs", "stats", "perform")
 ONCE = ("received", "diagnosis", "intent", "effect", "verdict", "outcome")
 """Kinds of events that the story of a crash that is healed has one of."""
 Work = Callable[..., Any]
-shipped = cache(load)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """Where everything lasts: a directory, or a database of a server."""
-    if request.param == "sqlite":
-        return tmp_path
-    address: str = request.getfixturevalue("postgres")
-    return address
-
-
-class Worker(Service):
-    """Drives jobs as the service does: by itself, or as one of Procrastinate's workers."""
-
-    number = 0
-
-    async def segment(self, incident: str) -> None:
-        """What is due of this incident, errors of ours included."""
-        store = self.world.store
-        if isinstance(store, ClusterStore):
-            cluster = Cluster(store, App(connector=InMemoryConnector()))
-            await cluster.drive(self.runs.segment, incident, self.number)
-        elif (job := await store.take()) is not None:
-            await self.runs.segment(job)
 
 
 @pytest.fixture
 async def service(place: Path | str) -> AsyncIterator[Worker]:
-    """The whole graph with the shipped runbooks, its store and checkpoints at that place."""
-    web = container("web", health="healthy", depends_on=["db"])
-    async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(open_world(place, web, container("db")))
-        world.rulebook = FixedRulebook(shipped().match)
-        stack.enter_context(capture_logs())  # a traceback for people takes seconds
-        worker = Worker(world, await stack.enter_async_context(open_saver(place)))
-        if isinstance(place, str):
-            worker.number = registered(place)
+    """The whole graph, its store and checkpoints at that place."""
+    async with at_work(place) as worker:
         yield worker
-
-
-def registered(address: str) -> int:
-    """The number of a worker that Procrastinate has just heard of."""
-    with psycopg.connect(address) as connection:
-        found = connection.execute("SELECT * FROM procrastinate_register_worker_v1()")
-        return int(found.fetchall()[0][0])
 
 
 async def seen_through(service: Worker) -> tuple[Incident, float]:

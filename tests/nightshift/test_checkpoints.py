@@ -54,8 +54,7 @@ async def test_a_commit_is_on_the_disk(tmp_path: Path) -> None:
     async with open_checkpoints(tmp_path / "checkpoints.db") as saver:
         found: list[Any] = []
         for name in ("journal_mode", "synchronous", "busy_timeout"):
-            async with saver.conn.execute(f"PRAGMA {name}") as cursor:
-                found += await cursor.fetchone() or ()
+            found += saver.conn.execute(f"PRAGMA {name}").fetchone()
 
     assert found == ["wal", 2, 5000]
 

@@ -125,8 +125,9 @@ async def test_tables_are_made_without_hurry(
     assert [one["statement_timeout"] for one in found] == ["0", "9s"]
 
 
-async def test_a_server_out_of_reach() -> None:
+async def test_a_server_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dependency that is down, in a sentence."""
+    monkeypatch.setattr(checkpoints_postgres, "WAIT_S", 0.5)
     with pytest.raises(Transient, match="does not answer"):
         async with open_saver("postgresql://me:hunter2@127.0.0.1:1/x?connect_timeout=1"):
             pass

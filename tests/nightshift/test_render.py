@@ -13,7 +13,7 @@ from domain.notice import Message
 from domain.plain import Plain
 from domain.store import TimelineEvent
 from domain.verdict import Signal, Verdict
-from nightshift.render import clean, is_loud, lasted, render
+from nightshift.render import clean, is_loud, lasted, render, unreadable
 from nightshift.testing import T0, firing, target
 
 HOSTILE = '<b>x</b>\n\x1b[31m"&\u202ered\u200b <a href="http://evil">' + "A" * 900
@@ -316,3 +316,13 @@ def test_what_it_had_to_do_without_is_said() -> None:
 
     assert any(line.startswith("Degraded: Docker: out of reach") for line in lines(message))
     assert "<b>Degraded:</b> Docker: out of reach on nas: &lt;b&gt;x" in message.html
+
+
+def test_an_incident_that_cannot_be_read_is_told_all_the_same() -> None:
+    """Its number and why, on clean lines, for both kinds of channel."""
+    message = unreadable("i-1", "a stored Alert cannot be read: <b>\nmore", loud=True)
+
+    assert message.loud
+    assert message.text.splitlines()[-1] == message.incident == "i-1"
+    assert len(message.text.splitlines()) == 4
+    assert "<b>" not in message.html

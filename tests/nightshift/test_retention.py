@@ -5,15 +5,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
 from domain.state import IncidentState
 from graph.build import build
-from nightshift.checkpoints import forget, open_checkpoints, shrink, strict_serde
+from memory.tables import metadata
+from nightshift.checkpoints import (
+    FileSaver,
+    forget,
+    open_checkpoints,
+    open_saver,
+    shrink,
+    strict_serde,
+)
 from nightshift.retention import BATCH, FIRST_S, keep_checkpoints, sweep
 from nightshift.runs import config_of
 from nightshift.testing import World, container, firing, open_world
@@ -31,7 +39,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def saver(tmp_path: Path) -> AsyncIterator[AsyncSqliteSaver]:
+async def saver(tmp_path: Path) -> AsyncIterator[FileSaver]:
     """The service's own checkpoint file."""
     async with open_checkpoints(tmp_path / "checkpoints.db") as saver:
         yield saver
@@ -65,9 +73,7 @@ async def deleted(world: World, saver: Any) -> int:
 
 
 @pytest.mark.parametrize("shared", ["sqlite", "any"])
-async def test_the_old_go_and_the_young_stay(
-    world: World, saver: AsyncSqliteSaver, shared: str
-) -> None:
+async def test_the_old_go_and_the_young_stay(world: World, saver: FileSaver, shared: str) -> None:
     """By the saver's own interface, whichever it is; replay and Studio have their days."""
     found: Any = saver if shared == "sqlite" else InMemorySaver(serde=strict_serde())
     old = await ended(world, found, "old")
@@ -83,15 +89,14 @@ async def test_the_old_go_and_the_young_stay(
 
 def everything(connection: Connection) -> dict[str, list[Any]]:
     """Every row of every table, without the mark."""
-    names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
     return {
         name: list(connection.execute(text(f"SELECT * FROM {name}")))  # noqa: S608  # names of our tables
-        for (name,) in names.all()
-        if name not in ("counters", "sqlite_sequence")
+        for name in metadata.tables
+        if name != "counters"
     }
 
 
-async def test_nothing_of_the_ledger_goes(world: World, saver: AsyncSqliteSaver) -> None:
+async def test_nothing_of_the_ledger_goes(world: World, saver: FileSaver) -> None:
     """Not one row of any table, evidence and events included."""
     await ended(world, saver, "old")
     before = await world.store.database.read(everything)
@@ -99,6 +104,26 @@ async def test_nothing_of_the_ledger_goes(world: World, saver: AsyncSqliteSaver)
     await deleted(world, saver)
 
     assert await world.store.database.read(everything) == before
+
+
+async def test_so_it_is_on_a_server(postgres: str) -> None:
+    """In its three tables nothing is left of the old, and no row of the ledger goes."""
+    async with open_world(postgres, container("web")) as world, open_saver(postgres) as saver:
+        old = await ended(world, saver, "old")
+        waiting = await ended(world, saver, "waiting", done=False)
+        later(world, days=DAYS, seconds=1)
+        young = await ended(world, saver, "young")
+        before = await world.store.database.read(everything)
+        count = await deleted(world, saver)
+        left = [await kept(saver, one) for one in (old, waiting, young)]
+
+        assert (count, left) == (1, [0, 2, 2])
+        assert await deleted(world, saver) == 0
+        assert await world.store.database.read(everything) == before
+    with psycopg.connect(postgres) as connection:
+        for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes"):
+            found = connection.execute(f"SELECT DISTINCT thread_id FROM {table}").fetchall()  # noqa: S608  # names of theirs
+            assert {thread for (thread,) in found} <= {waiting, young}
 
 
 async def test_many_go_in_batches(world: World) -> None:
@@ -113,7 +138,7 @@ async def test_many_go_in_batches(world: World) -> None:
     assert await deleted(world, found) == BATCH + 5
 
 
-async def test_the_file_gets_smaller(world: World, saver: AsyncSqliteSaver, tmp_path: Path) -> None:
+async def test_the_file_gets_smaller(world: World, saver: FileSaver, tmp_path: Path) -> None:
     """What was deleted is given back to the disk, and the log says how much."""
     for n in range(40):
         await ended(world, saver, f"n{n}")
@@ -134,7 +159,7 @@ def size_of(folder: Path) -> int:
 
 
 async def test_it_comes_round_and_outlives_a_bad_disk(
-    world: World, saver: AsyncSqliteSaver, monkeypatch: pytest.MonkeyPatch
+    world: World, saver: FileSaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A round that fails is told, and is not the last."""
     old = await ended(world, saver, "old")
@@ -170,7 +195,7 @@ def broken_once(work: Any) -> Any:
     return call
 
 
-async def test_only_the_named_thread_is_forgotten(world: World, saver: AsyncSqliteSaver) -> None:
+async def test_only_the_named_thread_is_forgotten(world: World, saver: FileSaver) -> None:
     """Its neighbours keep theirs."""
     one, two = await ended(world, saver, "one"), await ended(world, saver, "two")
     await forget(saver, one)

@@ -1,7 +1,9 @@
 import pytest
 
 from domain.errors import Transient
+from domain.facts import LogTail
 from domain.ports import Expression, Probe
+from domain.target import Target
 from nightshift.testing import World, container, firing
 from nodes.monitor import monitor
 from tests.nodes.steps import Begin, Run, Words
@@ -191,6 +193,26 @@ async def test_folded_into_what_people_know_is_done(world: World, begin: Begin, 
 
     assert again["outcome"] == "folded"
     assert parent["incident"] in again["reason"]
+
+
+async def test_told_while_it_looked(world: World, begin: Begin, run: Run) -> None:
+    """Another incident ended with people while this one gathered evidence: it is part of that."""
+    world.containers.crash("web")
+    first, second = await begin(), await begin(firing("Slow", name="web"))
+    read = world.containers.logs
+
+    async def late(target: Target, *, lines: int) -> LogTail:
+        world.containers.logs = read  # type: ignore[method-assign]  # held up once
+        await run(first, monitor)
+        world.clock.advance(5)
+        await world.store.finish(first["incident"], "escalated", "gave up", None)
+        return await read(target, lines=lines)
+
+    world.containers.logs = late  # type: ignore[method-assign]  # something happens meanwhile
+    again = await run(second, monitor)
+
+    assert again["outcome"] == "folded"
+    assert first["incident"] in again["reason"]
 
 
 async def test_broken_anew_after_people_were_told(world: World, begin: Begin, run: Run) -> None:
