@@ -23,7 +23,7 @@ Opening = Callable[[], AbstractAsyncContextManager[Serving]]
 def routes() -> list[BaseRoute]:
     """Every address, in the order of the README."""
     return [
-        Route("/alert", intake.alert, methods=["POST"]),
+        Route(intake.PATH, intake.alert, methods=["POST"]),
         Route("/health", health.health),
         Route("/ready", health.ready),
         Route("/metrics", health.metrics),
@@ -71,7 +71,7 @@ def create_app(service_factory: Opening | None = None) -> Starlette:
 
     return Starlette(
         routes=routes(),
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard), Middleware(intake.AlertsFirst)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )

@@ -8,7 +8,8 @@ NightshiftError
 │   ├── Unreadable       what is stored is not what was written
 │   ├── Conflict         the thing is there, but not in a state that allows this
 │   ├── NoAnswer         a model answered with something that is no answer
-│   └── OverBudget       a model was not asked: its budget is spent
+│   ├── OverBudget       a model was not asked: its budget is spent
+│   └── Unsortable       what was accepted cannot be made incidents of
 ├── BadConfiguration     the process must not start like this
 └── NotStored            what came in could not be written down
 """
@@ -55,6 +56,14 @@ class NoAnswer(Permanent):
 
 class OverBudget(Permanent):
     """A model was not asked, for it would cost more than it may."""
+
+
+class Unsortable(Permanent):
+    """Accepted alerts cannot be made incidents of; `deliveries` are the rows they stand in."""
+
+    def __init__(self, message: str, *, deliveries: list[int]) -> None:
+        super().__init__(message)
+        self.deliveries = deliveries
 
 
 class BadConfiguration(NightshiftError):

@@ -27,13 +27,22 @@ class Job(Record):
 class Inbox(Protocol):
     """Accepted alerts and the jobs they become. Jobs are serial per incident."""
 
-    async def accept(self, alerts: Sequence[Alert]) -> list[str]:
-        """In one transaction, write all alerts down and return the incidents they belong to.
+    async def deliver(self, alerts: Sequence[Alert]) -> None:
+        """Write all alerts down, durable on return; they are sorted into incidents soon after.
 
-        One id an alert, in order, without repeats; a `resolved` alert that belongs to no
-        incident is kept (a late `firing` of its episode opens cleared) and returns none.
-        Raises NotStored.
+        Deliveries are sorted in their order. Raises NotStored.
         """
+
+    async def accept(self, alerts: Sequence[Alert]) -> list[str]:
+        """In one transaction, sort all alerts and return the incidents they belong to.
+
+        What was delivered before is sorted before. One id an alert, in order, without repeats; a
+        `resolved` alert that belongs to no incident is kept (a late `firing` of its episode opens
+        cleared) and returns none. Raises NotStored.
+        """
+
+    async def catch_up(self) -> None:
+        """What was delivered to this process is sorted on return, if the store can do it now."""
 
     async def take(self) -> Job | None:
         """The oldest due job whose incident nobody works on; it is ours until `done`."""
@@ -171,6 +180,10 @@ class Stats(Record):
     outbox_behind: int
     queue_depth: int
     paused: str
+    unsorted: int = 0
+    """Accepted alerts that no incident knows of yet."""
+    set_aside: int = 0
+    """Accepted deliveries that could not be sorted."""
     latched: dict[str, str] = Field(default_factory=dict)
     """By target key, the incident that told people that it is latched."""
     model: Spending = Field(default_factory=Spending)

@@ -5,11 +5,14 @@ Shape: version 4 of Alertmanager's webhook payload. Not here: Alertmanager.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from lab.containers import Fleet
 from lab.scenario import PostedAlert
+from nightshift.alertmanager import read_delivery
 
 _UNSET = "0001-01-01T00:00:00Z"
 
@@ -42,6 +45,12 @@ def payload(
         "externalURL": "http://127.0.0.1/",
         "alerts": [one],
     }
+
+
+def first_incidents(body: Mapping[str, Any], *, tenant: str = "default") -> list[str]:
+    """The incidents that this post opens, if no alert of it was ever posted before."""
+    alerts = read_delivery(dict(body), received_at=datetime.now(UTC)).alerts
+    return [alert.incident_id(tenant=tenant, occurrence=1) for alert in alerts]
 
 
 def _named(text: str, names: dict[str, str]) -> str:

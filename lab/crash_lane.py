@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from lab.alerting import first_incidents
 from lab.crash_case import Case, Tally, delivery
 from lab.crash_plan import DIE_AT, DRIVEN, SETTLE_S, Patient, Point
 from lab.processes import NotReady, Processes, environment, free_port
@@ -142,7 +143,8 @@ class Lane:
         except httpx.HTTPError:
             return
         if answer.status_code == httpx.codes.ACCEPTED:
-            (case.incident,) = answer.json()["incidents"]
+            tenant = self._env["NIGHTSHIFT_TENANT"]
+            (case.incident,) = first_incidents(case.body, tenant=tenant)
 
     async def _dies(self, point: Point, broken: list[Case]) -> bool:
         """Whether it died where it should."""

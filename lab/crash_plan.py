@@ -17,7 +17,7 @@ CHECKPOINTS = (
 )  # fmt: skip
 """A checkpoint is called by what comes after it."""
 STEPS = (
-    "inbox", "claim", "intent", "call", "outcome", "notify", "message", "learn",
+    "inbox", "sort", "claim", "intent", "call", "outcome", "notify", "message", "learn",
     *(f"checkpoint {name}" for name in CHECKPOINTS),
 )  # fmt: skip
 EFFECT = ("effect.before", "effect.during", "effect.after")
@@ -28,7 +28,7 @@ BOUNDARIES = (*EFFECT, *(f"{step}.{side}" for step in STEPS for side in ("before
 NAIVE = tuple(one for one in BOUNDARIES if one.partition(".")[0] not in JOURNALLED)
 AT_LEAST = 5
 """Kills at each boundary, where there are points enough."""
-FREE = 16
+FREE = 40
 """One point in so many, at least, is at a random time."""
 SETTLE_S = 3.0
 SLOWEST_S = 10.0

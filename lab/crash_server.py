@@ -27,7 +27,8 @@ from tools.telegram import TelegramNotifier
 Method = Callable[..., Awaitable[Any]]
 Fits = Callable[..., bool]
 _COMMITS = {
-    "inbox": "accept",
+    "inbox": "deliver",
+    "sort": "sort_next",
     "claim": "claim",
     "intent": "reserve",
     "call": "call",

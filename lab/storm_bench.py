@@ -274,7 +274,7 @@ def _cpu_s(pid: int) -> float:
 
 
 async def _drained(database: Path, say: Say, patience_s: float) -> None:
-    """Return when no incident is open or due any more; whoever waits, waits."""
+    """Return when nothing is unsorted or due any more; whoever waits, waits."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         left = await asyncio.to_thread(_left, database)
@@ -286,8 +286,9 @@ async def _drained(database: Path, say: Say, patience_s: float) -> None:
 
 def _left(database: Path) -> int:
     due = "SELECT count(*) FROM jobs WHERE taken_at IS NOT NULL OR due_at <= ?"
+    unsorted = "SELECT count(*) FROM deliveries"
     soon = int((time.time() + 30) * 1e6)
-    return int(_ask(database, due, soon)[0][0])
+    return int(_ask(database, f"SELECT ({due}) + ({unsorted})", soon)[0][0])  # constants
 
 
 async def _told(http: httpx.AsyncClient, database: Path) -> None:

@@ -51,6 +51,7 @@ _KNOWN = union_all(
         inbox.c.tenant == _TENANT, inbox.c.incident == _NONE, inbox.c.episode.in_(_EPISODES)
     ),
 )
+_NO_USAGE = Usage()
 _OPENED = insert(incidents)
 _CLEAR = update(incidents).where(incidents.c.id == bindparam("one")).values(cleared_at=_NOW)
 
@@ -117,7 +118,7 @@ class Arrivals(Part):
             "cleared_at": now if known.cleared else None,
             "alert": alert,
             "attempts": [],
-            "usage": Usage(),
+            "usage": _NO_USAGE,
         }
 
     def _file(self, connection: Connection, sorting: Sorting) -> None:

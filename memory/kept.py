@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.facts import ContainerFacts
+from memory.arriving import Arriving
 
 
 @dataclass(kw_only=True)
@@ -17,3 +18,4 @@ class Kept:
     swept_at: datetime | None = None
     latest: datetime | None = None
     turns: int = 0
+    arriving: Arriving = field(default_factory=Arriving)

@@ -59,7 +59,17 @@ def _storms(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: list[Step] = [_model_calls, _calls, _storms]
+def _deliveries(connection: Connection) -> None:
+    """What is accepted is one row until it is sorted."""
+    serial = "BIGSERIAL" if connection.dialect.name == "postgresql" else "INTEGER"
+    connection.exec_driver_sql(
+        f"CREATE TABLE deliveries (number {serial} NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, "
+        "received_at BIGINT NOT NULL, size INTEGER NOT NULL, alerts TEXT NOT NULL, "
+        "set_aside TEXT DEFAULT '' NOT NULL)"
+    )
+
+
+STEPS: list[Step] = [_model_calls, _calls, _storms, _deliveries]
 """`STEPS[n]` leads from version n + 1 to n + 2; a new database starts at the newest version."""
 APPEND_ONLY = ("journal", "intents", "calls", "results")
 

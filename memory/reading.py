@@ -27,7 +27,7 @@ from memory.latches import standing_latches
 from memory.outbox import behind
 from memory.part import Part
 from memory.rows import event_of, incident_of
-from memory.tables import episodes, events, incidents, intents, jobs, outbox, pauses
+from memory.tables import deliveries, episodes, events, incidents, intents, jobs, outbox, pauses
 from memory.timeline import incident_in, status_of
 
 log = structlog.get_logger(__name__)
@@ -147,6 +147,8 @@ class Views(Part):
             outbox_behind=self._behind(connection),
             queue_depth=self._due(connection),
             paused=self._paused(connection),
+            unsorted=self._sum(connection, deliveries.c.size, deliveries.c.set_aside == ""),
+            set_aside=self._sum(connection, literal_column("1"), deliveries.c.set_aside != ""),
             latched={row.target_key: row.incident for row in standing_latches(connection, self)},
             model=spending(connection, self),
             audit=journal.sealed(connection),
@@ -207,6 +209,12 @@ class Views(Part):
             jobs.c.due_at <= self.clock.now(),
         )
         return connection.scalar(rows) or 0
+
+    def _sum(
+        self, connection: Connection, counted: ColumnElement[int], which: ColumnElement[bool]
+    ) -> int:
+        total = select(func.sum(counted)).where(deliveries.c.tenant == self.tenant, which)
+        return connection.scalar(total) or 0
 
     def _paused(self, connection: Connection) -> str:
         reason = select(pauses.c.reason).where(pauses.c.tenant == self.tenant)

@@ -104,12 +104,10 @@ def storable(alert: Alert) -> tuple[Alert, str]:
     The same moment told in another zone is the same episode; halves of surrogate pairs and NUL
     have no place in a database and would make the whole delivery fail for ever.
     """
-    moved = alert.model_copy(
-        update={
-            "starts_at": _in_utc(alert.starts_at),
-            "fingerprint": plain_text(alert.fingerprint),
-        }
-    )
+    start, fingerprint = _in_utc(alert.starts_at), plain_text(alert.fingerprint)
+    moved = alert
+    if start.tzinfo is not alert.starts_at.tzinfo or fingerprint != alert.fingerprint:
+        moved = alert.model_copy(update={"starts_at": start, "fingerprint": fingerprint})
     try:
         return moved, moved.model_dump_json()
     except PydanticSerializationError:

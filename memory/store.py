@@ -14,9 +14,9 @@ from memory.backup import copy_store
 from memory.budget import Budget
 from memory.claims import Claims
 from memory.database import Database, insert_into
+from memory.deliveries import Deliveries
 from memory.desired import Desired
 from memory.digests import Gathering
-from memory.inbox import Arrivals
 from memory.journal import Journal
 from memory.latches import Latches
 from memory.ledger import Incidents
@@ -30,7 +30,7 @@ from memory.tables import counters
 
 
 class Store(
-    Arrivals,
+    Deliveries,
     Queue,
     Incidents,
     Claims,

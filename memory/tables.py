@@ -94,6 +94,18 @@ inbox = Table(
     _partial("inbox_without_incident", "tenant", "episode", where="incident = ''"),
 )
 
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", Number, primary_key=True),
+    _tenant(),
+    Column("received_at", Instant, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("alerts", Text, nullable=False),
+    Column("set_aside", Words, nullable=False, server_default=""),
+)
+"""Accepted and not sorted yet; `size` counts the alerts, `set_aside` says why it cannot be."""
+
 jobs = Table(
     "jobs",
     metadata,

@@ -51,7 +51,8 @@ class Crowd:
         await self._digests.gather(gathered)
         self.busy = bool(gathered)
         self._silent = self._silent and not self.busy
-        return [one for one in drafts if one not in gathered]
+        told = {one.incident for one in gathered}
+        return [one for one in drafts if one.incident not in told]
 
     async def _crowded(self, more: int) -> bool:
         now = self._clock.now()

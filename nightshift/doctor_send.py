@@ -65,17 +65,22 @@ async def _message(settings: Settings) -> Finding:
 async def _alert(settings: Settings, *, wait_s: float, look_every_s: float) -> list[Finding]:
     """Post the alert, then look at its incident until that is done."""
     url, begun = _address(settings), time.monotonic()
-    name = "test alert"
+    name, one = "test alert", nobodys_alert()
     try:
         async with _client(settings) as client:
-            answer = await client.post("/alert", json=delivery())
+            answer = await client.post("/alert", json=delivery(one))
             if answer.status_code != httpx.codes.ACCEPTED:
                 return [_refused(answer)]
-            incident = str(answer.json()["incidents"][0])
+            async with asyncio.timeout(wait_s):
+                incident = await _incident(client, one, look_every_s)
             detail = f"accepted as incident {incident}{_after(begun)}"
             taken = Finding(name=name, state="ok", detail=detail)
             name = "test incident"
             return [taken, await _followed(client, incident, wait_s, look_every_s)]
+    except TimeoutError:
+        detail = f"it was accepted and is no incident after {wait_s:g} s"
+        mend = "see the service's log, and unsorted in nightshift's /stats"
+        return [Finding(name=name, state="failed", detail=detail, mend=mend)]
     except (httpx.HTTPError, ValueError, LookupError) as error:
         return [unreachable(name, error, f"see that the service runs at {url}: nightshift serve")]
 
@@ -106,7 +111,7 @@ async def _followed(
 
 async def _route(settings: Settings, *, wait_s: float, look_every_s: float) -> list[Finding]:
     """Give an alert to Alertmanager, and look whether it comes to the service."""
-    url, name, begun, incident = settings.alertmanager_url, "test route", time.monotonic(), ""
+    url, name, begun = settings.alertmanager_url, "test route", time.monotonic()
     if not url:
         return []
     one = nobodys_alert()
@@ -119,9 +124,7 @@ async def _route(settings: Settings, *, wait_s: float, look_every_s: float) -> l
         return [unreachable(name, error, f"see that Alertmanager runs at {url}")]
     try:
         async with asyncio.timeout(wait_s), _client(settings) as client:
-            while not incident:
-                incident = await _came(client, one)
-                await asyncio.sleep(0 if incident else look_every_s)
+            incident = await _incident(client, one, look_every_s)
     except (httpx.HTTPError, ValueError, LookupError) as error:
         return [unreachable(name, error, f"see that the service runs at {_address(settings)}")]
     except TimeoutError:
@@ -130,6 +133,14 @@ async def _route(settings: Settings, *, wait_s: float, look_every_s: float) -> l
         return [Finding(name=name, state="failed", detail=detail, mend=mend)]
     detail = f"Alertmanager delivered it as incident {incident}{_after(begun)}"
     return [Finding(name=name, state="ok", detail=detail)]
+
+
+async def _incident(client: httpx.AsyncClient, one: Plain, look_every_s: float) -> str:
+    """The incident of this alert, when there is one."""
+    while True:
+        if incident := await _came(client, one):
+            return incident
+        await asyncio.sleep(look_every_s)
 
 
 async def _came(client: httpx.AsyncClient, one: Plain) -> str:
@@ -155,10 +166,10 @@ def nobodys_alert() -> Plain:
     return {"labels": labels, "annotations": texts, "startsAt": datetime.now(UTC).isoformat()}
 
 
-def delivery() -> Plain:
-    """What Alertmanager would post for it."""
-    one: Plain = {"status": "firing", **nobodys_alert()}
-    return {"version": "4", "status": "firing", "receiver": "doctor", "alerts": [one]}
+def delivery(one: Plain) -> Plain:
+    """What Alertmanager would post for this alert."""
+    firing: Plain = {"status": "firing", **one}
+    return {"version": "4", "status": "firing", "receiver": "doctor", "alerts": [firing]}
 
 
 def _client(settings: Settings) -> httpx.AsyncClient:

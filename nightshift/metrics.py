@@ -91,6 +91,8 @@ class _FromLedger(Collector):
         yield _counter("actions", "Remedies carried out.", "remedy", stats.actions)
         yield _gauge("incidents", "Incidents by status.", stats.by_status, "status")
         yield _gauge("queue_depth", "Segments that wait for a worker.", {"": stats.queue_depth})
+        yield _gauge("unsorted", "Accepted alerts not sorted yet.", {"": stats.unsorted})
+        yield _gauge("set_aside", "Deliveries that cannot be sorted.", {"": stats.set_aside})
         yield _gauge("outbox_behind", "Messages not yet up to date.", {"": stats.outbox_behind})
         yield from _model(stats.model)
         yield _gauge("audit_lines", "Lines of the audit trail.", {"": stats.audit.lines})

@@ -99,13 +99,13 @@ class Service:
             self._begin("check", self._crew.every(every, self._check_quietly))
         if self.settings.heartbeat_url is not None:
             self._begin("heartbeat", self._heartbeat(self.settings.heartbeat_url))
-        for name, task in background.items():
-            self._begin(name, task)
+        self._begin_all(background)
 
-    def start_accepting(self) -> None:
+    def start_accepting(self, background: dict[str, Coroutine[Any, Any, None]]) -> None:
         """Only take alerts in: other processes work on them."""
         self._watch.stand_by()
         self._begin("health", self._look_after())
+        self._begin_all(background)
 
     def drain(self) -> None:
         """Take no more jobs; running segments end at their next checkpoint."""
@@ -120,6 +120,10 @@ class Service:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _begin_all(self, background: dict[str, Coroutine[Any, Any, None]]) -> None:
+        for name, task in background.items():
+            self._begin(name, task)
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)

@@ -37,6 +37,7 @@ from nightshift.runs import Runs
 from nightshift.service import Service
 from nightshift.settings import Settings
 from nightshift.sharing import SharedSurveys
+from nightshift.sorter import Sorter
 from nightshift.watch import Watch
 from nightshift.wiring_cluster import open_crew
 from nightshift.wiring_memory import open_memory
@@ -102,11 +103,15 @@ async def open_service(
             notifiers=notifiers,
             crew=crew,
         )
+        if work or accept:
+            sorter = Sorter(store, service.delivery_lost, clock)
+            await sorter.begin()
         if work:
             await store.recover()
-            service.start(_background(store, deps, saver, notifiers, settings, crew))
+            tasks = _background(store, deps, saver, notifiers, settings, crew)
+            service.start({"sorter": sorter.run(), **tasks})
         elif accept:
-            service.start_accepting()
+            service.start_accepting({"sorter": sorter.run()})
         if work or accept:
             stack.push_async_callback(service.stop)
         await service.look()  # last: what is unfinished does not wait for a dependency's silence

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from lab.alerting import first_incidents
 from lab.processes import free_port
 from lab.standins.docker import DockerStandin, running
 from lab.world import Service, World
@@ -66,8 +67,9 @@ class StudioServer:
             "startsAt": datetime.now(UTC).isoformat(),
             "fingerprint": f"f{self.seen}",
         }
-        answer = self.http.post("/alert", json={"version": "4", "alerts": [one]})
-        return str(answer.raise_for_status().json()["incidents"][0])
+        body = {"version": "4", "alerts": [one]}
+        self.http.post("/alert", json=body).raise_for_status()
+        return first_incidents(body)[0]
 
     def ended(self, incident: str) -> Json:
         """The incident once it is done and its thread rests."""

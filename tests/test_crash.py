@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.journal import Entry
 from domain.remedy import Effect, Precondition
+from lab.alerting import first_incidents
 from lab.processes import Processes, environment, free_port
 from lab.standins.docker import DockerStandin
 from lab.standins.serving import hang_up, serving
@@ -184,12 +185,12 @@ class Ward:
             await self.world.break_(name, "hung")
             while self.world.get(name).health != "unhealthy":
                 await events.get()
-        looks = self.gate.count(path)
+        looks, body = self.gate.count(path), delivery(name)
         await self.gate.when(lambda: self.gate.count(path) > looks)
         async with self.http as http:
-            answer = await http.post("/alert", json=delivery(name))
+            answer = await http.post("/alert", json=body)
         assert answer.status_code == 202, answer.text
-        self.incidents += answer.json()["incidents"]
+        self.incidents += first_incidents(body)
         return self.incidents[-1]
 
     async def observed(self, name: str) -> None:

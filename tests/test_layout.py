@@ -21,6 +21,7 @@ UNMIRRORED = {
     "domain/verdict": "fields only; the truth table is policy's",
     "memory/cluster_store": "tests/nightshift/test_lease.py, tests/memory/test_cluster_queue.py",
     "memory/enqueueing": "tests/contract/test_queue.py",
+    "memory/deliveries": "tests/contract/test_deliveries.py",
     "memory/episodes_postgres": "through tests/memory/test_incidents.py",
     "memory/schema_postgres": "tests/memory/test_opening_postgres.py",
     "memory/turns": "tests/memory/test_cluster_queue.py",

@@ -1,6 +1,7 @@
 """The whole service over real HTTP: server, graph, store, adapters; the others are stand-ins."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -68,8 +69,15 @@ class Running:
     async def accepted(self, alertname: str, name: str) -> str:
         """The incident of an alert that is posted now."""
         answer = await self.post(alertname, name)
+        return await self.sorted(answer)
+
+    async def sorted(self, answer: httpx.Response) -> str:
+        """The newest incident of the alert that was posted and accepted."""
         assert answer.status_code == 202, answer.text
-        return str(answer.json()["incidents"][0])
+        await self.service.store.catch_up()
+        (sent,) = json.loads(answer.request.content)["alerts"]
+        rows = await self.service.store.incidents(limit=99)
+        return next(row.id for row in rows if row.alert.fingerprint == sent["fingerprint"])
 
     async def until(self, incident: str, good: Callable[[Incident], bool]) -> Incident:
         """The incident as soon as it is so."""
@@ -194,10 +202,11 @@ async def test_a_locked_database_is_told_before_alertmanager_gives_up(
         async with asyncio.timeout(10):
             while (again := await nightshift.post("ContainerDown", "web")).status_code == 503:
                 pass
+        incident = await nightshift.sorted(again)
         known = (await nightshift.http.get("/incidents")).json()["incidents"]
 
     assert (refused.status_code, refused.elapsed < timedelta(seconds=1.5)) == (503, True)
-    assert [one["id"] for one in known] == again.json()["incidents"]
+    assert [one["id"] for one in known] == [incident]
 
 
 async def test_a_secret_in_a_log_goes_nowhere(shop: Shop) -> None:
@@ -333,7 +342,7 @@ async def test_what_cannot_be_stored_is_not_acknowledged(shop: Shop) -> None:
         none = await nightshift.service.store.incidents(limit=9)
         room(nightshift, 1_000_000)
         again = await nightshift.post("ContainerDown", "web", note="x" * 200_000)
-        row = await nightshift.end(again.json()["incidents"][0])
+        row = await nightshift.end(await nightshift.sorted(again))
 
     assert (refused.status_code, none) == (503, [])
     assert "full" in refused.json()["error"]

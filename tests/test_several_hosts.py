@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lab.alerting import first_incidents
 from lab.processes import Processes, environment, free_port
 from lab.standins.docker import DockerStandin
 from lab.standins.serving import serving
@@ -84,12 +85,12 @@ class Fleet:
             await self.world.break_(name, "hung")
             while self.world.get(name).health != "unhealthy":
                 await events.get()
-        looks = self.gate.count(path)
+        looks, body = self.gate.count(path), delivery(name)
         await self.gate.when(lambda: self.gate.count(path) > looks)
         async with self.http as http:
-            answer = await http.post("/alert", json=delivery(name))
+            answer = await http.post("/alert", json=body)
         assert answer.status_code == 202, answer.text
-        return str(answer.json()["incidents"][0])
+        return first_incidents(body)[0]
 
     def looks(self, name: str) -> Hold:
         """Hold the next look at it."""

@@ -28,13 +28,16 @@ class Answer(BaseModel):
 async def listing(request: Request) -> Response:
     """`GET /incidents?limit=&status=`: newest first."""
     store = service_of(request).store
+    await store.catch_up()
     found = await store.incidents(limit=_limit(request), status=_status(request))
     return JSONResponse({"incidents": [views.brief(incident) for incident in found]})
 
 
 async def show(request: Request) -> Response:
     """`GET /incidents/{id}`: the whole story as one object."""
-    return JSONResponse(await views.one(service_of(request).store, request.path_params["id"]))
+    store = service_of(request).store
+    await store.catch_up()
+    return JSONResponse(await views.one(store, request.path_params["id"]))
 
 
 async def approve(request: Request) -> Response:

@@ -92,6 +92,7 @@ def server_for(
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # auth.py asks who called, and who stands between
             lifespan="on",
             timeout_graceful_shutdown=drain_s,
             timeout_keep_alive=30,

@@ -25,6 +25,7 @@ async def events(request: Request) -> Response:
     """
     service, incident = service_of(request), request.path_params["id"]
     seen = _last_seen(request)
+    await service.store.catch_up()
     status = (await service.store.incident(incident)).status
     if seen and status == "done" and not await service.store.timeline(incident, after=seen):
         return Response(status_code=204)

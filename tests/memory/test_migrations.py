@@ -100,7 +100,7 @@ async def test_a_migrated_store_is_like_a_new_one(tmp_path: Path, clock: HandClo
 
 def undone(connection: Connection) -> None:
     """Back to the schema of version 1."""
-    for table in ("model_calls", "calls", "latches", "digests"):
+    for table in ("model_calls", "calls", "latches", "digests", "deliveries"):
         connection.execute(text(f"DROP TABLE {table}"))
     connection.execute(text("DELETE FROM schema_version"))
     connection.execute(text("INSERT INTO schema_version (version, at) VALUES (1, 0)"))

@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 from nightshift.alertmanager import read_delivery
 from nightshift.clock import SystemClock
 from nightshift.doctor import State, exit_code
-from nightshift.doctor_send import delivery, send_test
+from nightshift.doctor_send import delivery, nobodys_alert, send_test
 from nightshift.settings import Settings
 
 Make = Callable[..., Settings]
@@ -35,11 +35,27 @@ def make(tmp_path: Path, httpserver: Any) -> Make:
 
 
 def _service(httpserver: Any, *stories: dict[str, Any], headers: Any = None) -> None:
-    httpserver.expect_ordered_request("/alert", method="POST", headers=headers).respond_with_json(
-        {"status": "accepted", "incidents": ["i1"]}, status=202
-    )
-    for story in stories:
-        httpserver.expect_ordered_request("/incidents/i1", headers=headers).respond_with_json(story)
+    """It lists the posted alert as `i1`, behind another test's, and tells these stories of it."""
+    posted: list[Any] = []
+
+    def told(story: dict[str, Any]) -> Callable[[Request], Response]:
+        return lambda _: Response(json.dumps({**story, "alert": posted[0]}))
+
+    def expect(path: str, answer: Callable[[Request], Response], **more: Any) -> None:
+        asked = httpserver.expect_ordered_request(path, headers=headers, **more)
+        asked.respond_with_handler(answer)
+
+    def take(request: Request) -> Response:
+        posted.extend(request.get_json()["alerts"])
+        return Response('{"status": "accepted", "alerts": 1}', status=202)
+
+    rows = {"incidents": [{"id": one, "alert_name": "NightshiftTest"} for one in ("i0", "i1")]}
+    expect("/alert", take, method="POST")
+    expect("/incidents", lambda _: Response(json.dumps({"incidents": []})))
+    expect("/incidents", lambda _: Response(json.dumps(rows)))
+    expect("/incidents/i0", lambda _: Response('{"alert": {"labels": {}}}'))
+    for story in ({}, *stories):
+        expect("/incidents/i1", told(story))
 
 
 async def test_the_alert_is_followed_to_its_end(make: Make, httpserver: Any) -> None:
@@ -85,8 +101,7 @@ async def test_a_refused_alert_is_told(
 
 async def test_an_incident_that_never_ends_is_a_failure(make: Make, httpserver: Any) -> None:
     """The wait is bounded."""
-    httpserver.expect_request("/alert").respond_with_json({"incidents": ["i1"]}, status=202)
-    httpserver.expect_request("/incidents/i1").respond_with_json({"status": "open"})
+    _service(httpserver, *[{"status": "open"}] * 1000)
 
     found = await send_test(make(), wait_s=0.2, look_every_s=0.01)
 
@@ -130,8 +145,8 @@ async def test_the_message_goes_to_the_chat(
 
 def test_the_alert_is_one_that_the_service_can_read() -> None:
     """And each test is an incident of its own."""
-    (one,) = read_delivery(delivery(), received_at=SystemClock().now()).alerts
-    (other,) = read_delivery(delivery(), received_at=SystemClock().now()).alerts
+    (one,) = read_delivery(delivery(nobodys_alert()), received_at=SystemClock().now()).alerts
+    (other,) = read_delivery(delivery(nobodys_alert()), received_at=SystemClock().now()).alerts
 
     assert one.fingerprint != other.fingerprint
 
@@ -147,14 +162,27 @@ def _alertmanager(httpserver: Any, taken: list[Any]) -> str:
     return str(httpserver.url_for("/am"))
 
 
+def _direct(httpserver: Any, *others: str) -> None:
+    """The service: the posted alert is `i1`, which is done; others are listed before it."""
+    posted: list[Any] = []
+
+    def take(request: Request) -> Response:
+        posted.extend(request.get_json()["alerts"])
+        return Response('{"status": "accepted", "alerts": 1}', status=202)
+
+    rows = [{"id": one, "alert_name": "NightshiftTest"} for one in (*others, "i1")]
+    httpserver.expect_request("/alert").respond_with_handler(take)
+    httpserver.expect_request("/incidents").respond_with_json({"incidents": rows})
+    httpserver.expect_request("/incidents/i1").respond_with_handler(
+        lambda _: Response(json.dumps({**DONE, "alert": posted[0]}))
+    )
+
+
 async def test_an_alert_goes_through_alertmanager(make: Make, httpserver: Any) -> None:
     """What it was given has to come out as an incident; another test's does not count."""
     taken: list[Any] = []
     url = _alertmanager(httpserver, taken)
-    rows = [{"id": one, "alert_name": "NightshiftTest"} for one in ("older", "ours")]
-    httpserver.expect_request("/alert").respond_with_json({"incidents": ["i1"]}, status=202)
-    httpserver.expect_request("/incidents/i1").respond_with_json(DONE)
-    httpserver.expect_request("/incidents").respond_with_json({"incidents": rows})
+    _direct(httpserver, "older", "ours")
     httpserver.expect_request("/incidents/older").respond_with_json({"alert": {"labels": {}}})
     httpserver.expect_request("/incidents/ours").respond_with_handler(
         lambda _: Response(json.dumps({"alert": {"labels": taken[0]["labels"]}}))
@@ -170,9 +198,7 @@ async def test_an_alert_goes_through_alertmanager(make: Make, httpserver: Any) -
 async def test_an_alert_that_alertmanager_keeps_is_told(make: Make, httpserver: Any) -> None:
     """With where to look: its receiver, its route, its log."""
     url = _alertmanager(httpserver, [])
-    httpserver.expect_request("/alert").respond_with_json({"incidents": ["i1"]}, status=202)
-    httpserver.expect_request("/incidents/i1").respond_with_json(DONE)
-    httpserver.expect_request("/incidents").respond_with_json({"incidents": []})
+    _direct(httpserver)
 
     *_, route = await send_test(make(alertmanager_url=url), wait_s=0.3, look_every_s=0.05)
 

@@ -125,6 +125,16 @@ async def test_without_work_nothing_runs(shop: Settings) -> None:
     assert [oct(file.stat().st_mode & 0o777) for file in files] == ["0o600", "0o600"]
 
 
+async def test_without_work_alerts_are_sorted(shop: Settings) -> None:
+    """Whoever only takes alerts in makes incidents of them, for other processes to work on."""
+    async with open_service(shop, work=False, accept=True) as service:
+        await service.store.deliver([firing(name="nobody")])
+        while not await service.store.incidents(limit=1):
+            await service.store.wait_change(None, timeout=1)
+
+        assert sorted(service._tasks) == ["health", "sorter"]
+
+
 async def test_with_work_everything_does(shop: Settings) -> None:
     """Workers, watch, health, check, one courier a channel and the index; all end with it."""
     async with open_service(also(shop, nightshift_workers=2)) as service:
@@ -132,8 +142,8 @@ async def test_with_work_everything_does(shop: Settings) -> None:
         running_now = [name for name, task in tasks.items() if not task.done()]
 
     assert running_now == [
-        "worker-0", "worker-1", "watch", "health", "check", "outbox-console", "outbox-wakeup",
-        "memory", "audit", "retention",
+        "worker-0", "worker-1", "watch", "health", "check", "sorter", "outbox-console",
+        "outbox-wakeup", "memory", "audit", "retention",
     ]  # fmt: skip
     assert all(task.done() for task in tasks.values())
 
