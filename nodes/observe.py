@@ -116,8 +116,6 @@ async def observe_alert(deps: Deps, alert: Alert, round_: int) -> list[Evidence]
 def _applies(kind: str, view: ContainerView) -> bool:
     if kind in ("stats", "memory_trend"):
         return view.scene.facts.running
-    if kind == "volumes":
-        return bool(view.scene.facts.mounts)
     return kind != "silences" or view.deps.silences is not None
 
 

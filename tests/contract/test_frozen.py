@@ -35,9 +35,11 @@ async def frozen(store: Store) -> AsyncIterator[None]:
 
 
 async def waiting(store: Store) -> list[asyncio.Task[list[str]]]:
-    """As many deliveries as may wait."""
+    """As many deliveries as may wait; each has looked for earlier ones before."""
     tasks = [asyncio.create_task(store.accept([alert(f"n{n}")])) for n in range(FEW)]
-    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not store.database.crowded:  # noqa: ASYNC110  # a queue that wakes nobody
+            await asyncio.sleep(0.005)
     return tasks
 
 
@@ -82,6 +84,7 @@ async def test_what_was_given_up_is_worked_off(
 async def test_nothing_piles_up_without_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above a bound no write waits at all, whoever wants it."""
     monkeypatch.setattr(together, "FULL", FEW)
+    monkeypatch.setattr(together, "CROWD", FEW)
     async with frozen(store):
         tasks = await waiting(store)
         with pytest.raises(Transient, match="wait for the store"):

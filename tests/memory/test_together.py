@@ -41,13 +41,15 @@ async def commits(store: Store) -> list[int]:
 
 async def behind(store: Store, *works: Callable[[Connection], str]) -> list[object]:
     """What each comes to, when all of them had to wait for one write before."""
-    held = threading.Event()
+    held, begun = threading.Event(), threading.Event()
 
     def hold(_: Connection) -> str:
+        begun.set()
         held.wait(5)
         return "held"
 
     first = asyncio.create_task(store.database.write(hold))
+    await asyncio.to_thread(begun.wait, 5)
     rest = [asyncio.create_task(store.database.write(work)) for work in works]
     await asyncio.sleep(0)
     held.set()

@@ -250,17 +250,18 @@ async def _has_incidents(world: World) -> bool:
 
 async def test_stopping_lets_a_node_end(make: Make, world: World) -> None:
     """The node that runs comes to its end, the segment does not; its job is given back."""
-    service, go = make(), asyncio.Event()
+    service, go, looks = make(), asyncio.Event(), [0]
     inventory = world.containers.inventory
 
     async def slow() -> Any:
+        looks[0] += 1
         await go.wait()
         return await inventory()
 
     world.containers.inventory = slow  # type: ignore[method-assign]  # a call that takes its time
     incident = await world.accept(firing())
     service.start({})
-    await when_told(lambda: _is_taken(world))
+    await when(lambda: looks[0] == 2)  # the watch's, and monitor's
     stopping = asyncio.create_task(service.stop())
     await when(service._runs._stopping.is_set)
     before = await world.store.incident(incident)
