@@ -27,10 +27,15 @@ class Threads:
             threading.Thread(target=self._work, name=f"{name}_{number}", daemon=True)
             for number in range(count)
         ]
-        self._started = False
+        self._started = self._ended = False
 
     def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Its result, or what it raises; one that is cancelled before its turn is not made."""
+        """Its result, or what it raises; one that is cancelled before its turn is not made.
+
+        Raises RuntimeError after `shutdown`: nobody would come back.
+        """
+        if self._ended:
+            raise RuntimeError("these threads have ended")
         if not self._started:
             self._started = True
             for thread in self._threads:
@@ -40,7 +45,8 @@ class Threads:
         return future
 
     def shutdown(self) -> None:
-        """Wait for all calls that were asked for; blocks."""
+        """Wait for all calls that were asked for, and take no more; blocks."""
+        self._ended = True
         if not self._started:
             return
         for _ in self._threads:

@@ -58,6 +58,15 @@ async def test_the_end_waits_for_what_was_asked() -> None:
     await asyncio.gather(*asked)
 
 
+async def test_after_the_end_nothing_is_taken() -> None:
+    """It would wait for ever."""
+    threads = Threads(1, "test")
+    threads.shutdown()
+
+    with pytest.raises(RuntimeError, match="ended"):
+        threads.call(lambda: 1)
+
+
 def test_a_loop_that_is_closed_hears_nothing(one: Threads) -> None:
     """The thread outlives it, and serves the next."""
     go = threading.Event()
