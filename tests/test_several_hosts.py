@@ -138,8 +138,14 @@ class Fleet:
         return [action.verb for action in self.world.actions if action.name == name]
 
     async def all_ended(self, **outcomes: str) -> None:
-        """These incidents ended so, there are no others, and the audit trail is whole."""
+        """These incidents ended so, there are no others, and the audit trail is whole.
+
+        The last word is told a moment before the incident is closed with it.
+        """
         async with open_store(self.database, clock=SystemClock(), owner=False) as store:
+            async with asyncio.timeout(15):
+                while not all(row.outcome for row in await store.incidents(limit=99)):
+                    await store.wait_change(None, timeout=0.1)
             found = {row.id: row.outcome for row in await store.incidents(limit=99)}
             audit = await store.audit()
 
