@@ -48,9 +48,9 @@ class Crowd:
             for one in drafts
             if (one.external_id or "").startswith(MARK) or (crowded and one.external_id is None)
         ]
-        await self._digests.gather(gathered)
         self.busy = bool(gathered)
-        self._silent = self._silent and not self.busy
+        self._silent = self._silent and not self.busy  # also where nobody can tell if they were
+        await self._digests.gather(gathered)
         told = {one.incident for one in gathered}
         return [one for one in drafts if one.incident not in told]
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,8 +18,6 @@ from policy.reading import missing_networks
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-MOST = 500
-"""Events that wait to be kept; the stream is read no further meanwhile."""
 AGAIN_S = 2.0
 GLANCE = frozenset({"start", "unpause", "health_status", "connect", "update"})
 """Events after which a container may be well: worth keeping its facts."""
@@ -99,38 +96,24 @@ async def batches(stream: AsyncIterator[T]) -> AsyncGenerator[list[T], None]:
 
     Raises what the stream raises, once all before it was handed on.
     """
-    waiting: asyncio.Queue[T | _Ended] = asyncio.Queue(MOST)
-    pumping = asyncio.create_task(_pump(stream, waiting))
+    waiting: asyncio.Queue[T | None] = asyncio.Queue()
+
+    async def pump() -> None:
+        async for item in stream:
+            waiting.put_nowait(item)
+
+    pumping, over = asyncio.create_task(pump()), False
+    pumping.add_done_callback(lambda _: waiting.put_nowait(None))
     try:
-        while True:
+        while not over:
             came = [await waiting.get()]
             came += [waiting.get_nowait() for _ in range(waiting.qsize())]
-            items = [one for one in came if not isinstance(one, _Ended)]
-            if items:
+            over = came[-1] is None
+            if items := [one for one in came if one is not None]:
                 yield items
-            if isinstance(came[-1], _Ended):
-                if came[-1].error is not None:
-                    raise came[-1].error
-                return
+        pumping.result()
     finally:
         await cancel([pumping])
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """The stream is over."""
-
-    error: NightshiftError | None = None
-
-
-async def _pump(stream: AsyncIterator[T], waiting: "asyncio.Queue[T | _Ended]") -> None:
-    try:
-        async for item in stream:
-            await waiting.put(item)
-    except NightshiftError as error:
-        await waiting.put(_Ended(error))
-    else:
-        await waiting.put(_Ended())
 
 
 async def cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -106,14 +106,13 @@ async def open_service(
         if work or accept:
             sorter = Sorter(store, service.delivery_lost, clock)
             await sorter.begin()
+            stack.push_async_callback(service.stop)
         if work:
             await store.recover()
             tasks = _background(store, deps, saver, notifiers, settings, crew)
             service.start({"sorter": sorter.run(), **tasks})
         elif accept:
             service.start_accepting({"sorter": sorter.run()})
-        if work or accept:
-            stack.push_async_callback(service.stop)
         await service.look()  # last: what is unfinished does not wait for a dependency's silence
         yield service
 

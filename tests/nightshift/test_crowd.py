@@ -1,6 +1,6 @@
 """The courier over the real store, when many incidents would speak at once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from domain.errors import Transient
 from domain.incident import Event
 from domain.notice import Message
-from domain.store import Digest
+from domain.store import Digest, Draft
 from memory.store import Store, open_store
 from nightshift.crowd import Crowd
 from nightshift.outbox import Courier
@@ -165,3 +165,24 @@ async def test_a_ring_that_waits_is_not_forgotten(desk: Desk) -> None:
         await desk.courier.round()
 
     assert (rang, desk.chat.sent) == (1, 2)
+
+
+async def test_who_was_gathered_unheard_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store wrote it down and its answer was lost: the digest is asked for all the same."""
+    await desk.courier.round()
+    gather = desk.store.gather
+
+    async def unheard(drafts: Sequence[Draft]) -> None:
+        await gather(drafts)
+        if drafts:
+            raise Transient("it may have been written")
+
+    monkeypatch.setattr(desk.store, "gather", unheard)
+    await desk.escalate(*(f"web{n}" for n in range(10)))
+    for _ in range(3):
+        desk.clock.advance(4)
+        await desk.courier.round()
+
+    assert "10 incidents at once" in next(iter(desk.chat.stands.values())).text

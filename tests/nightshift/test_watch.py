@@ -270,7 +270,8 @@ async def test_a_store_that_fails_is_no_gap(
     assert sorted(await actions(world)) == ["die", "kill", "stop"]
 
 
-async def test_news_that_waited_come_together() -> None:
+@pytest.mark.parametrize("error", [Transient("gone"), RuntimeError("gone")])
+async def test_news_that_waited_come_together(error: Exception) -> None:
     """The first alone, then all that came meanwhile; the stream's error last."""
     went_on = asyncio.Event()
 
@@ -279,7 +280,7 @@ async def test_news_that_waited_come_together() -> None:
         await went_on.wait()
         for number in (2, 3, 4):
             yield number
-        raise Transient("gone")
+        raise error
 
     found: list[list[int]] = []
 
@@ -289,7 +290,7 @@ async def test_news_that_waited_come_together() -> None:
             went_on.set()
             await asyncio.sleep(0.01)
 
-    with pytest.raises(Transient, match="gone"):
+    with pytest.raises(type(error), match="gone"):
         await follow()
 
     assert found == [[1], [2, 3, 4]]
