@@ -25,11 +25,12 @@ from lab.standins.series import world_series
 from lab.standins.telegram import Telegram
 from lab.world import Service, World
 from memory.store import Store, open_store
+from memory.together import CROWD
 from nightshift.clock import SystemClock
 
 SCOPE = {"bench": "on"}
 AT_ONCE = 4
-BATCH = 500
+BATCH = CROWD // 2
 
 
 class Batch(BaseModel):
