@@ -216,8 +216,13 @@ class Ledger(Protocol):
     async def evidence(self, incident: str, ids: Sequence[str]) -> list[Evidence]:
         """The observations with these ids, in that order."""
 
-    async def claim(self, incident: str, keys: Sequence[str]) -> Claimed | HeldBy:
-        """Take all of these targets, or none. Again by the holder returns the same fence."""
+    async def claim(
+        self, incident: str, keys: Sequence[str], *, unless_held: Sequence[str] = ()
+    ) -> Claimed | HeldBy:
+        """Take all of these targets, or none. Again by the holder returns the same fence.
+
+        None either while another holds one of `unless_held`.
+        """
 
     async def holders(self, keys: Sequence[str]) -> dict[str, str]:
         """The incidents that hold these targets now, by target; free ones are absent."""

@@ -31,13 +31,16 @@ _PARENT = select(incidents.c.parent).where(
 class Claims(Part):
     """One row a target: taken by monitor, held to the outcome; a conflict means fold."""
 
-    async def claim(self, incident: str, keys: Sequence[str]) -> Claimed | HeldBy:
+    async def claim(
+        self, incident: str, keys: Sequence[str], *, unless_held: Sequence[str] = ()
+    ) -> Claimed | HeldBy:
         """Take all of these targets, or none. Again by the holder returns the same fence.
 
-        A folded incident that gets its targets is on its own again (event `reopened`).
-        Raises NotFound, Conflict (it is done).
+        None either while another holds one of `unless_held`. A folded incident that gets its
+        targets is on its own again (event `reopened`). Raises NotFound, Conflict (it is done).
         """
-        return await self.database.write(self._claim, incident, sorted(set(keys)))
+        wanted, others = sorted(set(keys)), sorted(set(unless_held))
+        return await self.database.write(self._claim, incident, wanted, others)
 
     async def holder(self, key: str) -> str | None:
         """The incident that holds this target now."""
@@ -55,10 +58,13 @@ class Claims(Part):
         """
         await self.database.write(self._fold, incident, parent)
 
-    def _claim(self, connection: Connection, incident: str, keys: list[str]) -> Claimed | HeldBy:
+    def _claim(
+        self, connection: Connection, incident: str, keys: list[str], unless_held: list[str]
+    ) -> Claimed | HeldBy:
         self._must_be_open(connection, incident)
-        held = self._held(connection, keys)
-        for key in keys:
+        every = [*keys, *unless_held]
+        held = self._held(connection, every)
+        for key in every:
             if held.get(key, incident) != incident:
                 return HeldBy(incident=held[key], target_key=key)
         now = self.clock.now()

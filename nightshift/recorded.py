@@ -207,7 +207,9 @@ class RecordedLedger:
     async def evidence(self, incident: str, ids: Sequence[str]) -> list[Evidence]:
         return [self._known[one] for one in ids if one in self._known]
 
-    async def claim(self, incident: str, keys: Sequence[str]) -> Claimed:
+    async def claim(
+        self, incident: str, keys: Sequence[str], *, unless_held: Sequence[str] = ()
+    ) -> Claimed:
         return Claimed(fence=0)
 
     async def holders(self, keys: Sequence[str]) -> dict[str, str]:

@@ -9,8 +9,9 @@ from domain.alert import Alert
 from domain.deps import Deps
 from domain.facts import ContainerFacts, Inventory
 from domain.incident import Incident
+from domain.journal import Claimed, HeldBy
 from domain.state import IncidentState
-from domain.target import Found
+from domain.target import Found, Target
 from policy.common_cause import same_trouble
 from policy.relations import at_rest, dependencies
 
@@ -36,6 +37,23 @@ async def in_hand(
     if looking and looking != incident and await _at_work(deps, looking):
         return await wait_for(state, deps, looking)
     return None
+
+
+async def claimed(
+    state: IncidentState, deps: Deps, target: Target, unwell: list[str]
+) -> Claimed | HeldBy:
+    """The target, and all that suffer from what is unwell below it; or who looks at these already.
+
+    Said in the claim itself: a root and its victim that look at the same time see each other.
+    """
+    incident, victims = state["incident"], victims_of(target.key)
+    keys = [target.key, *map(victims_of, unwell)]
+    claim = await deps.ledger.claim(incident, keys, unless_held=[*unwell, victims])
+    if claim.kind == "claimed" or claim.target_key != victims:
+        return claim
+    if await _at_work(deps, claim.incident):
+        return claim
+    return await deps.ledger.claim(incident, keys, unless_held=unwell)
 
 
 async def _at_work(deps: Deps, incident: str) -> bool:

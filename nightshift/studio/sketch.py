@@ -47,11 +47,13 @@ class Sketch:
         found = {one.id: one for one in await self._ledger.evidence(incident, stored)}
         return [self._seen.get((incident, one)) or found[one] for one in ids]
 
-    async def claim(self, incident: str, keys: Sequence[str]) -> Claimed | HeldBy:
+    async def claim(
+        self, incident: str, keys: Sequence[str], *, unless_held: Sequence[str] = ()
+    ) -> Claimed | HeldBy:
         """A fork holds nothing: nobody would ever release it."""
         if await self._over(incident):
             return Claimed(fence=0)
-        return await self._ledger.claim(incident, keys)
+        return await self._ledger.claim(incident, keys, unless_held=unless_held)
 
     async def fold(self, incident: str, parent: str) -> None:
         """Wait for the parent's end, where there is something to wait."""

@@ -184,6 +184,19 @@ async def test_a_claim_is_all_or_none(store: Store) -> None:
     assert [await store.holder(key(name)) for name in "abc"] == [None, one, None]
 
 
+async def test_a_claim_heeds_what_it_does_not_take(store: Store) -> None:
+    """Nothing is taken while another holds what was named beside it; one's own is no hindrance."""
+    one, other = await opened(store, "one"), await opened(store, "other")
+    await claimed(store, one, [key("b")])
+    refused = await store.claim(other, [key("c")], unless_held=[key("b")])
+
+    assert refused == HeldBy(incident=one, target_key=key("b"))
+    assert await store.holder(key("c")) is None
+    assert isinstance(await store.claim(one, [key("a")], unless_held=[key("b")]), Claimed)
+    assert isinstance(await store.claim(other, [key("c")], unless_held=[key("d")]), Claimed)
+    assert await store.holder(key("d")) is None
+
+
 async def test_fences_only_grow(store: Store) -> None:
     """A released claim's fence never comes back."""
     first, second = await opened(store, "one"), await opened(store, "two")

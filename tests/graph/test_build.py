@@ -105,12 +105,12 @@ async def test_resolved_and_well_before_the_act_is_left_alone(service: Service) 
     incident = await service.alert()
     claim = service.world.store.claim
 
-    async def claiming(who: str, keys: Any) -> Any:
+    async def claiming(who: str, keys: Any, **more: Any) -> Any:
         if who == incident and (await service.heard(incident, "diagnosis")):
             metrics.probes.clear()
             await service.world.accept(firing().model_copy(update={"status": "resolved"}))
             service.world.clock.advance(1)
-        return await claim(who, keys)
+        return await claim(who, keys, **more)
 
     service.world.store.claim = claiming  # type: ignore[assignment,method-assign]  # heal's first step
 

@@ -47,10 +47,10 @@ async def test_silenced_between_decision_and_act(service: Service) -> None:
     incident = await service.alert()
     claim = service.world.store.claim
 
-    async def claiming(who: str, keys: Any) -> Any:
+    async def claiming(who: str, keys: Any, **more: Any) -> Any:
         if await service.heard(incident, "diagnosis"):
             silences.silences = [ANNS]
-        return await claim(who, keys)
+        return await claim(who, keys, **more)
 
     service.world.store.claim = claiming  # type: ignore[assignment,method-assign]  # heal's first step
     await service.work(until_s=60)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from domain.errors import Transient
@@ -213,6 +215,42 @@ async def test_told_while_it_looked(world: World, begin: Begin, run: Run) -> Non
 
     assert again["outcome"] == "folded"
     assert first["incident"] in again["reason"]
+
+
+@pytest.mark.parametrize("first", ["db", "web"])
+async def test_a_root_and_its_victim_that_look_together(
+    world: World, begin: Begin, run: Run, first: str
+) -> None:
+    """Neither saw the other before it looked: whoever claims first is the one investigation."""
+    world.containers.crash("db")
+    world.containers.change("web", health="unhealthy")
+    alerts = {name: await begin(firing(name=name)) for name in ("db", "web")}
+    early, late = alerts[first], next(one for name, one in alerts.items() if name != first)
+    read = world.containers.logs
+
+    async def held_up(target: Target, *, lines: int) -> LogTail:
+        world.containers.logs = read  # type: ignore[method-assign]  # held up once
+        await run(early, monitor)
+        return await read(target, lines=lines)
+
+    world.containers.logs = held_up  # type: ignore[method-assign]  # something happens meanwhile
+    again = await run(late, monitor)
+
+    assert again["parent"] == early["incident"]
+    assert not again.get("fence")
+
+
+async def test_a_victim_that_waits_for_a_person_does_not_hold_up_its_root(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """Somebody was asked about the victim; what it suffers from is looked into all the same."""
+    world.containers.crash("db")
+    world.containers.change("web", health="unhealthy")
+    victim = await run(await begin(), monitor)
+    until = world.clock.now() + timedelta(hours=1)
+    await world.store.ask(victim["incident"], digest="d1", request={}, expires_at=until)
+
+    assert (await run(await begin(firing(name="db")), monitor))["fence"]
 
 
 async def test_broken_anew_after_people_were_told(world: World, begin: Begin, run: Run) -> None:
