@@ -3,7 +3,6 @@
 What is said is decided in `note`; how it looks, in nightshift/messages/.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,11 +140,16 @@ def note(incident: Incident, timeline: Sequence[TimelineEvent]) -> Note:
     )
 
 
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    spaced = (" " if char.isspace() else char for char in text)
+    return "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN)
+
+
 def clean(text: str, limit: int = LINE) -> str:
     """One line of at most `limit` characters, without control, bidi or invisible characters."""
-    spaced = (" " if char.isspace() else char for char in text[: 20 * limit])
-    shown = "".join(char for char in spaced if unicodedata.category(char) not in _HIDDEN)
-    line = re.sub(r" +", " ", shown).strip()
+    line = " ".join(_visible(text[: 20 * limit]).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

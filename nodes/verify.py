@@ -1,6 +1,6 @@
 """verify: did it work? Polls until stable; never believes, always looks."""
 
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -9,7 +9,6 @@ from langgraph.runtime import Runtime
 from domain.alert import Alert
 from domain.decision import Refused, parse_decision
 from domain.deps import Deps
-from domain.errors import NightshiftError
 from domain.evidence import Evidence, situation
 from domain.incident import Attempt
 from domain.remedy import Remedy
@@ -18,7 +17,7 @@ from domain.verdict import Verdict
 from nodes.observe_again import observe_again
 from nodes.signals import Acted, look
 from nodes.story import tell
-from policy.ladder import GuestScene
+from policy.ladder import GuestScene, Scene
 from policy.reading_guest import short_of_memory
 from policy.triage import triage
 
@@ -39,15 +38,24 @@ async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     attempt = Attempt.parse(state["attempts"][-1])
     if attempt.result == "refused":
         return await _after_refusal(state, deps, attempt)
-    deadline = await _deadline(state, deps, attempt)
-    verdict = await _watch(state, runtime, attempt, deadline)
+    before = await _before(state, deps)
+    deadline = _deadline(state, deps, attempt, before)
+    verdict = await _watch(state, runtime, attempt, before, deadline)
     if verdict.state == "pending":
         wake = (deps.clock.now() + NEXT_LOOK).isoformat()
         return {"verdict": verdict.plain(), "wake_at": wake, "deadline": deadline.isoformat()}
-    return await _settled(state, runtime, attempt, verdict)
+    return await _settled(state, runtime, attempt, before, verdict)
 
 
-async def _deadline(state: IncidentState, deps: Deps, attempt: Attempt) -> datetime:
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What the last round of evidence says of the patient; nothing of it is known without one."""
+
+    broke_in_runtime: bool = False
+    health_every_s: float = 0.0
+
+
+def _deadline(state: IncidentState, deps: Deps, attempt: Attempt, before: Before) -> datetime:
     """The end of patience: longer for `wait`, and until a health check has certainly run.
 
     One that lies further ahead than patience reaches is none: the clock was put back.
@@ -55,31 +63,33 @@ async def _deadline(state: IncidentState, deps: Deps, attempt: Attempt) -> datet
     given, now = state.get("deadline"), deps.clock.now()
     end = datetime.fromisoformat(given) if given else None
     if end is None or end > now + START_PERIOD:
-        patience = await _patience(deps, attempt)
-        end = min(attempt.finished_at, now) + patience
+        end = min(attempt.finished_at, now) + _patience(deps, attempt, before)
     return end
 
 
-async def _patience(deps: Deps, attempt: Attempt) -> timedelta:
+def _patience(deps: Deps, attempt: Attempt, before: Before) -> timedelta:
     patience = deps.limits.verify_for_s * (WAITING if attempt.remedy == "wait" else 1)
     if attempt.target.kind != "container":
         patience = max(patience, deps.limits.verify_guest_for_s)
-    else:
-        with suppress(NightshiftError):
-            patience += (await deps.containers.facts(attempt.target)).health_every_s
-    return timedelta(seconds=patience)
+    return timedelta(seconds=patience + before.health_every_s)
 
 
 async def _watch(
-    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt, deadline: datetime
+    state: IncidentState,
+    runtime: Runtime[Deps],
+    attempt: Attempt,
+    before: Before,
+    deadline: datetime,
 ) -> Verdict:
     """Look until the verdict stands, or this process has other things to do."""
-    deps, now = runtime.context, runtime.context.clock.now()
+    deps = runtime.context
+    await _nothing_is_steady_yet(deps, attempt)
+    now = deps.clock.now()
     acted = Acted(
         alert=Alert.parse(state["alert"]),
         remedy=Remedy.parse(state["remedy"] or {}),
         attempt=attempt,
-        broke_in_runtime=await _broke_in_runtime(state, deps),
+        broke_in_runtime=before.broke_in_runtime,
         latest=deadline + START_PERIOD,
         ended=min(attempt.finished_at, now),
     )
@@ -97,22 +107,33 @@ async def _watch(
     return verdict
 
 
-async def _broke_in_runtime(state: IncidentState, deps: Deps) -> bool:
-    ids = [
-        one for one in state.get("evidence", []) if one.startswith(("container@", "guest_scene@"))
-    ]
+async def _nothing_is_steady_yet(deps: Deps, attempt: Attempt) -> None:
+    """So soon after an act no look could prove that it worked."""
+    first = min(deps.limits.stable_for_s, deps.limits.verify_poll_s)
+    passed = max(0.0, (deps.clock.now() - attempt.finished_at).total_seconds())
+    if passed < first:
+        await deps.clock.sleep(first - passed)
+
+
+async def _before(state: IncidentState, deps: Deps) -> Before:
+    ids = [one for one in state.get("evidence", []) if one.startswith(("scene@", "guest_scene@"))]
     seen = await deps.ledger.evidence(state["incident"], ids[-1:])
-    if not seen:
-        return False  # unknown: then a good runtime state alone proves nothing
+    if not seen or not seen[0].data:
+        return Before()
     if seen[0].kind == "guest_scene":
         guest = GuestScene.parse(seen[0].data).facts
-        return not guest.running or short_of_memory(guest)
-    container = seen[0].data
-    return container.get("status") != "running" or container.get("health") == "unhealthy"
+        return Before(broke_in_runtime=not guest.running or short_of_memory(guest))
+    facts = Scene.parse(seen[0].data).facts
+    broke = facts.status != "running" or facts.health == "unhealthy"
+    return Before(broke_in_runtime=broke, health_every_s=facts.health_every_s)
 
 
 async def _settled(
-    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt, verdict: Verdict
+    state: IncidentState,
+    runtime: Runtime[Deps],
+    attempt: Attempt,
+    before: Before,
+    verdict: Verdict,
 ) -> IncidentState:
     deps = runtime.context
     known = await _recorded(state, deps, attempt, verdict)
@@ -128,7 +149,7 @@ async def _settled(
     known = {**known, **more}
     if more.get("outcome") or triage(situation(evidence), attempt.target.kind).kind == "broken":
         return known
-    return {**known, **await _came_up_late(state, runtime, attempt)}
+    return {**known, **await _came_up_late(state, runtime, attempt, before)}
 
 
 async def _recorded(
@@ -150,12 +171,13 @@ async def _recorded(
 
 
 async def _came_up_late(
-    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt
+    state: IncidentState, runtime: Runtime[Deps], attempt: Attempt, before: Before
 ) -> IncidentState:
     """Judged not healed, and no longer broken: nothing more is done, and the last look counts."""
     deps = runtime.context
     patience = min(deps.limits.stable_for_s + deps.limits.verify_poll_s, deps.limits.verify_hold_s)
-    late = await _watch(state, runtime, attempt, deps.clock.now() + timedelta(seconds=patience))
+    deadline = deps.clock.now() + timedelta(seconds=patience)
+    late = await _watch(state, runtime, attempt, before, deadline)
     if late.state == "healed":
         proved = late.model_copy(update={"reason": f"came up late: {late.reason}"})
         return await _recorded(state, deps, attempt, proved)

@@ -91,6 +91,8 @@ def without_secrets(text: str) -> str:
 
     Give whole texts, not their lines: a private key has many. Twice is the same as once.
     """
+    if not text:
+        return text
     for pattern in _SECRETS:
         text = pattern.sub(_masked, text)
     return _LONG.sub(MASK, text)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import requests
 from docker import APIClient
 
 from domain.errors import NotFound, Permanent, Transient
@@ -19,8 +20,21 @@ from tools.environment import read_once
 T = TypeVar("T")
 THREADS = 8
 CONNECT_S = 2.0
+KEPT = 500
+"""Inspections remembered, so that one that says the same is not understood anew."""
 _MARGIN_S = 0.5
 _FULL_ID = 64
+
+
+class Client(APIClient):
+    """The SDK's client, and an inspection as the daemon wrote it."""
+
+    def inspection(self, container: str) -> requests.Response:
+        """`GET /containers/{id}/json`. Raises what the SDK raises."""
+        sdk: Any = self  # what `inspect_container` is made of; the stubs leave it out
+        answer: requests.Response = sdk._get(sdk._url("/containers/{0}/json", container))
+        sdk._raise_for_status(answer)
+        return answer
 
 
 class Host:
@@ -31,10 +45,11 @@ class Host:
         self.url = url
         self.timeout_s = timeout_s
         self.stop_grace_s = stop_grace_s
-        self._client: APIClient | None = None
+        self._client: Client | None = None
+        self._kept: dict[str, tuple[bytes, ContainerFacts]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"docker-{name}")
 
-    async def call(self, what: str, work: Callable[[APIClient], T], *, extra_s: float = 0.0) -> T:
+    async def call(self, what: str, work: Callable[[Client], T], *, extra_s: float = 0.0) -> T:
         """Run `work` in a thread of this host and give up after the time limit plus `extra_s`.
 
         A call that is still queued when its caller gives up is never made. Raises Transient,
@@ -50,17 +65,17 @@ class Host:
                 f"Docker host {self.name!r}: could not {what}: no answer in {limit:g} s"
             ) from None
 
-    def _run(self, what: str, work: Callable[[APIClient], T]) -> T:
+    def _run(self, what: str, work: Callable[[Client], T]) -> T:
         with told_apart(self.name, what):
             return work(self.client())
 
-    def client(self) -> APIClient:
+    def client(self) -> Client:
         """The client, made at first use: making one asks the daemon for its version.
 
         Blocks; raises what the SDK raises. Two threads may both make one; the last is kept.
         """
         if self._client is None:
-            client = APIClient(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+            client = Client(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
             read_once(client, client.base_url)
             self._client = client
         return self._client
@@ -80,14 +95,23 @@ class Host:
 
     async def inspect(self, container_id: str) -> ContainerFacts:
         """Inspect by full id. Raises NotFound, Transient, Permanent."""
-        raw: dict[str, Any] = await self.call(
-            f"inspect {container_id[:12]}", lambda client: client.inspect_container(container_id)
+        answer = await self.call(
+            f"inspect {container_id[:12]}", lambda client: client.inspection(container_id)
         )
         with told_apart(self.name, f"understand {container_id[:12]}"):
-            found = docker_facts.facts(raw, host=self.name)
+            found = self._understood(container_id, answer)
         if found.target.id != container_id:
             raise NotFound(f"Docker host {self.name!r}: no container has the id {container_id!r}")
         return found
+
+    def _understood(self, container_id: str, answer: requests.Response) -> ContainerFacts:
+        body, known = answer.content, self._kept.get(container_id)
+        if known is None or known[0] != body:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            known = body, docker_facts.facts(answer.json(), host=self.name)
+            self._kept[container_id] = known
+        return known[1]
 
     async def look_up(self, target: Target) -> ContainerFacts:
         """Inspect exactly this target.

@@ -10,12 +10,12 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import Conflict, NotFound, Permanent, Transient
-from domain.facts import ContainerEvent
+from domain.facts import ContainerEvent, ContainerFacts
 from domain.remedy import Effect, Precondition, Verb
 from domain.target import Target
 from lab.standins.docker import DockerStandin, running
 from lab.world import Pace, Service, World
-from tools import docker_stream
+from tools import docker_facts, docker_stream
 from tools.docker import DockerHosts
 from tools.docker_effects import memswap_for
 
@@ -70,6 +70,26 @@ async def test_a_host_that_is_down_is_named_and_blinds_nobody(world: World, url:
     assert [facts.target.key for facts in inventory.containers] == ["container:nas/web"]
     assert list(inventory.unreachable) == ["attic"]
     assert "could not connect" in inventory.unreachable["attic"]
+
+
+async def test_an_inspection_is_understood_once_while_it_says_the_same(
+    world: World, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon is asked each time; its words are parsed when they are others than before."""
+    parsed, parse = list[str](), docker_facts.facts
+
+    def counted(inspect: docker_facts.Inspect, *, host: str) -> ContainerFacts:
+        parsed.append(inspect["State"]["Status"])
+        return parse(inspect, host=host)
+
+    monkeypatch.setattr(docker_facts, "facts", counted)
+    async with DockerHosts({"nas": url}) as hosts:
+        seen = [(await hosts.facts(web(world))).status for _ in range(2)]
+        await world.break_("web", "crash")
+        seen += [(await hosts.facts(web(world))).status for _ in range(2)]
+
+    assert seen == ["running", "running", "exited", "exited"]
+    assert parsed == ["running", "exited"]
 
 
 async def test_two_hosts_keep_their_names_apart(world: World, url: str) -> None:
