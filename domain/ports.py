@@ -49,6 +49,9 @@ class Containers(Protocol):
     async def inventory(self) -> Inventory:
         """All containers in scope or out of it, running or not, of every host that answers."""
 
+    async def silent_hosts(self) -> dict[str, str]:
+        """The hosts that list no containers now, with the reason; nothing is inspected."""
+
     async def facts(self, target: Target) -> ContainerFacts:
         """Inspect by host and full id. Raises NotFound, Transient."""
 
@@ -206,9 +209,13 @@ class Ledger(Protocol):
         diagnosis: Diagnosis | None = None,
         attempts: Sequence[Attempt] | None = None,
         verdict: Verdict | None = None,
+        evidence: Sequence[Evidence] = (),
         event: Event | None = None,
     ) -> None:
-        """Set what has become known, and tell it, in one transaction; None leaves a field alone."""
+        """Set what has become known, and tell it, in one transaction; None leaves a field alone.
+
+        `evidence` is kept as `keep_evidence` keeps it.
+        """
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         """Store observations (the newest of an id stands) and return their ids in order."""
@@ -269,8 +276,8 @@ class Ledger(Protocol):
         it go. Raises Conflict (it went out before).
         """
 
-    async def conclude(self, key: str, result: EffectResult) -> None:
-        """Write what came of an intent; a second conclusion is refused with Conflict."""
+    async def conclude(self, key: str, result: EffectResult, *, event: Event) -> None:
+        """Write what came of an intent, and tell it; a second time is refused with Conflict."""
 
     async def ask(
         self, incident: str, *, digest: str, request: Plain, expires_at: datetime
@@ -296,6 +303,15 @@ class Ledger(Protocol):
         """Finished incidents of exactly this alert, service and kind, newest first, bounded."""
 
     async def finish(
-        self, incident: str, outcome: Outcome, reason: str, episode: Episode | None
+        self,
+        incident: str,
+        outcome: Outcome,
+        reason: str,
+        episode: Episode | None,
+        *,
+        event: Event | None = None,
     ) -> None:
-        """One transaction: outcome, episode, claims released, folded children woken."""
+        """One transaction: outcome, episode, claims released, folded children woken.
+
+        `event`, told before the outcome, is what was learned.
+        """

@@ -12,11 +12,13 @@ from pydantic import Field
 from sqlalchemy import Connection, RowMapping, Select, bindparam, func, insert, select
 
 from domain.errors import Conflict, NotFound
+from domain.incident import Event
 from domain.journal import EffectResult, Entry, Intent, Sealed
 from domain.plain import Plain, Record
 from memory.columns import micros
 from memory.part import Part
 from memory.tables import calls, intents, journal, results
+from memory.timeline import tell
 
 GENESIS = "0" * 64
 BATCH = 1000
@@ -92,12 +94,12 @@ class Journal(Part):
         of = {"tenant": self.tenant, "key": key, "since": since}
         return await self.database.read(_entries, _OF_TARGET, of)
 
-    async def conclude(self, key: str, result: EffectResult) -> None:
-        """Write what came of an intent; whoever acted tells it to the timeline.
+    async def conclude(self, key: str, result: EffectResult, *, event: Event) -> None:
+        """Write what came of an intent, and tell it on the timeline.
 
         Raises NotFound (no such intent), Conflict (it was concluded before).
         """
-        await self.database.write(self._conclude, key, result)
+        await self.database.write(self._conclude, key, result, event)
 
     async def audit(self, heads: Iterable[str] = ()) -> Audit:
         """Check the chain from its first line to its last, and for heads noted outside."""
@@ -111,7 +113,9 @@ class Journal(Part):
         """The journal as it stands, oldest first."""
         return await self.database.read(self._lines, after, limit)
 
-    def _conclude(self, connection: Connection, key: str, result: EffectResult) -> None:
+    def _conclude(
+        self, connection: Connection, key: str, result: EffectResult, event: Event
+    ) -> None:
         found = _entries(connection, _OF_KEYS, {"keys": [key]})
         if not found:
             raise NotFound(f"there is no intent {key!r}")
@@ -121,6 +125,7 @@ class Journal(Part):
             connection, self, kind="result", subject=key, at=result.at, body=result.plain()
         )
         connection.execute(_CONCLUDE, {"key": key, "result": result.result, "seq": seq})
+        tell(connection, self, [(found[0].intent.incident, event)], now=self.clock.now())
 
     def _lines(self, connection: Connection, after: int, limit: int) -> list[Line]:
         rows = connection.execute(

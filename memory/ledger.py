@@ -103,11 +103,12 @@ class Incidents(Part):
         diagnosis: Diagnosis | None = None,
         attempts: Sequence[Attempt] | None = None,
         verdict: Verdict | None = None,
+        evidence: Sequence[Evidence] = (),
         event: Event | None = None,
     ) -> None:
         """Set what has become known and tell it, in one transaction.
 
-        None leaves a field as it is. Raises NotFound.
+        None leaves a field as it is; `evidence` is kept as by `keep_evidence`. Raises NotFound.
         """
         given = {
             "target": target,
@@ -117,8 +118,8 @@ class Incidents(Part):
             "verdict": verdict,
         }
         values = {name: value for name, value in given.items() if value is not None}
-        if values or event:
-            await self.database.write(self._known, incident, values, event)
+        if values or evidence or event:
+            await self.database.write(self._known, incident, values, list(evidence), event)
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         """Store observations (the newest of an id stands) and return their ids in order.
@@ -145,13 +146,20 @@ class Incidents(Part):
         return await self.database.read(self._episodes, after, limit)
 
     async def finish(
-        self, incident: str, outcome: Outcome, reason: str, episode: Episode | None
+        self,
+        incident: str,
+        outcome: Outcome,
+        reason: str,
+        episode: Episode | None,
+        *,
+        event: Event | None = None,
     ) -> None:
         """One transaction: outcome, episode, claims released, folded children woken.
 
-        Finishing what is done is no change. Raises NotFound.
+        `event`, told before the outcome, is what was learned. Finishing what is done is no change.
+        Raises NotFound.
         """
-        await self.database.write(self._finish, incident, outcome, reason, episode)
+        await self.database.write(self._finish, incident, outcome, reason, episode, event)
 
     def _told(self, connection: Connection, key: str) -> Incident | None:
         try:
@@ -182,8 +190,15 @@ class Incidents(Part):
             self._judge(connection, incident, attempt)
 
     def _known(
-        self, connection: Connection, incident: str, values: dict[str, Any], event: Event | None
+        self,
+        connection: Connection,
+        incident: str,
+        values: dict[str, Any],
+        evidence: list[Evidence],
+        event: Event | None,
     ) -> None:
+        if evidence:
+            self._keep(connection, incident, evidence)
         if values:
             self._update(connection, incident, values)
         if event is not None:
@@ -241,10 +256,13 @@ class Incidents(Part):
         outcome: Outcome,
         reason: str,
         episode: Episode | None,
+        learned: Event | None,
     ) -> None:
         if status_of(connection, self, incident) == "done":
             return
         now = self.clock.now()
+        if learned is not None:
+            tell(connection, self, [(incident, learned)], now=now)
         done = {"status": "done", "outcome": outcome, "reason": reason, "closed_at": now}
         connection.execute(update(incidents).where(incidents.c.id == incident).values(done))
         release(connection, incident)

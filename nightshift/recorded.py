@@ -89,6 +89,9 @@ class RecordedContainers:
         others = [one for one in found.containers if one.target != facts.target]
         return Inventory(containers=[facts, *others])
 
+    async def silent_hosts(self) -> dict[str, str]:
+        return (await self.inventory()).unreachable
+
     async def facts(self, target: Target) -> ContainerFacts:
         for facts in (await self.inventory()).containers:
             if facts.target == target:
@@ -196,7 +199,15 @@ class RecordedLedger:
     async def record(self, incident: str, event: Event) -> None:
         self.story.append(event)
 
-    async def update(self, incident: str, *, event: Event | None = None, **values: object) -> None:
+    async def update(
+        self,
+        incident: str,
+        *,
+        evidence: Sequence[Evidence] = (),
+        event: Event | None = None,
+        **values: object,
+    ) -> None:
+        await self.keep_evidence(incident, evidence)
         if event is not None:
             self.story.append(event)
 
@@ -249,7 +260,7 @@ class RecordedLedger:
     async def call(self, intent: Intent) -> str:
         return "a replay has no effects"
 
-    async def conclude(self, key: str, result: EffectResult) -> None:
+    async def conclude(self, key: str, result: EffectResult, *, event: Event) -> None:
         return None
 
     async def ask(
@@ -280,6 +291,13 @@ class RecordedLedger:
         return list(self._recording.past)
 
     async def finish(
-        self, incident: str, outcome: Outcome, reason: str, episode: Episode | None
+        self,
+        incident: str,
+        outcome: Outcome,
+        reason: str,
+        episode: Episode | None,
+        *,
+        event: Event | None = None,
     ) -> None:
-        return None
+        if event is not None:
+            self.story.append(event)

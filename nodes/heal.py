@@ -12,7 +12,7 @@ from domain.diagnosis import Diagnosis
 from domain.errors import NightshiftError, Permanent, Transient
 from domain.evidence import Evidence, situation
 from domain.guests import Facts
-from domain.incident import Attempt
+from domain.incident import Attempt, Event
 from domain.journal import EffectResult, Entry, HeldBy, Intent
 from domain.remedy import Remedy
 from domain.state import IncidentState
@@ -21,7 +21,6 @@ from nodes.observe_again import observe_again
 from nodes.reach import act, inspect
 from nodes.rest import rest
 from nodes.silenced import silenced_meanwhile
-from nodes.story import tell
 from policy import guard
 from policy.settle import still_fits, took_place
 from policy.triage import triage
@@ -45,8 +44,9 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     if thread == state["incident"]:
         entries = await deps.ledger.entries(thread, number)
         crashed = bool(entries)
-        word = Allowed() if crashed else await _reserve(state, runtime, remedy, number)
-        entries = entries or await deps.ledger.entries(thread, number)
+        word = Allowed()
+        if not crashed:
+            word, entries = await _reserve(state, runtime, remedy, number)
     if isinstance(word, Allowed):
         result, detail = await _carry_out(runtime, entries, crashed=crashed)
     else:
@@ -70,16 +70,27 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
 
 async def _reserve(
     state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, number: int
-) -> Word:
-    """Claim all that it touches, then policy's word and the intents in one transaction."""
+) -> tuple[Word, list[Entry]]:
+    """Claim all that it touches, then policy's word; where it allows, what is now to be done."""
     deps, incident = runtime.context, state["incident"]
     taken = await _all_claimed(runtime, incident, sorted({remedy.target.key, *remedy.touches}))
     if taken:
-        return taken
+        return taken, []
     try:
         intents = await _intents(incident, deps, remedy, number, state.get("fence", 0))
     except NightshiftError as error:
-        return Refused(rule="changed", reason=f"the target could not be inspected: {error}")
+        reason = f"the target could not be inspected: {error}"
+        return Refused(rule="changed", reason=reason), []
+    word = await _allowed(state, runtime, remedy, intents)
+    reserved = intents if isinstance(word, Allowed) else []
+    return word, [Entry(intent=intent) for intent in reserved]
+
+
+async def _allowed(
+    state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, intents: list[Intent]
+) -> Word:
+    """Policy's word, and the intents with it in one transaction."""
+    deps, incident = runtime.context, state["incident"]
     evidence = await deps.ledger.evidence(incident, state.get("evidence", []))
     latest = list({item.kind: item for item in evidence}.values())
     diagnosis = Diagnosis.parse(state["diagnosis"] or {})
@@ -175,14 +186,18 @@ async def _carry_out(
         result = entry.result
         if result is None:
             result = await _once(runtime, entry, crashed=crashed)
-            await deps.ledger.conclude(entry.intent.key, result)
-            said = f"{entry.intent.effect.verb} {entry.intent.effect.target.name}: {result.detail}"
-            await tell(deps, entry.intent.incident, "effect", said, result.plain())
+            await deps.ledger.conclude(entry.intent.key, result, event=_told(deps, entry, result))
         details.append(result.detail)
         if result.result != "done":
             partly = result.result == "refused" and len(details) > 1
             return ("failed" if partly else result.result), "; ".join(details)
     return "done", "; ".join(details) or "nothing to change"
+
+
+def _told(deps: Deps, entry: Entry, result: EffectResult) -> Event:
+    effect = entry.intent.effect
+    said = f"{effect.verb} {effect.target.name}: {result.detail}"
+    return Event(kind="effect", at=deps.clock.now(), text=said, data=result.plain())
 
 
 async def _once(runtime: Runtime[Deps], entry: Entry, *, crashed: bool) -> EffectResult:

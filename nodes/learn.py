@@ -9,11 +9,10 @@ from domain.alert import Alert
 from domain.deps import Deps
 from domain.diagnosis import Diagnosis
 from domain.errors import NightshiftError
-from domain.incident import Attempt, Episode, Incident, Outcome
+from domain.incident import Attempt, Episode, Event, Incident, Outcome
 from domain.recall import symptom_text
 from domain.remedy import RemedyName
 from domain.state import IncidentState
-from nodes.story import tell
 from policy.outcome import proven
 
 
@@ -22,18 +21,20 @@ async def learn(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     deps, incident = runtime.context, state["incident"]
     outcome = cast("Outcome", state["outcome"])
     episode = _episode(state, await deps.ledger.incident(incident), deps)
-    if episode:
-        await tell(deps, incident, "learned", _words(episode))
-    await deps.ledger.finish(incident, outcome, state.get("reason", ""), episode)
+    reason = state.get("reason", "")
+    await deps.ledger.finish(incident, outcome, reason, episode, event=_learned(episode, deps))
     if episode:
         with suppress(NightshiftError):  # its health says so, and the ledger fills it up later
             await deps.memory.store(episode)
     return {"stored": True}
 
 
-def _words(episode: Episode) -> str:
+def _learned(episode: Episode | None, deps: Deps) -> Event | None:
+    if episode is None:
+        return None
     failed = f"; did not work: {', '.join(episode.failed)}" if episode.failed else ""
-    return f"{episode.cause}: {episode.healed_by or episode.outcome}{failed}"
+    words = f"{episode.cause}: {episode.healed_by or episode.outcome}{failed}"
+    return Event(kind="learned", at=deps.clock.now(), text=words)
 
 
 def _episode(state: IncidentState, incident: Incident, deps: Deps) -> Episode | None:

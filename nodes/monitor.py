@@ -28,7 +28,7 @@ from nodes.common_cause import (
 )
 from nodes.observe import GLANCE, observe, observe_alert
 from nodes.reach import surveyed
-from nodes.story import tell
+from nodes.story import Known, tell
 from policy.degraded import silent_hosts, silent_sources
 from policy.place import booting, named_and_silent, place
 from policy.triage import triage
@@ -108,7 +108,7 @@ async def _look(
         tried=tried(state),
     )
     _must_know_our_own(evidence)
-    ids = await deps.ledger.keep_evidence(incident, evidence)
+    ids = [one.id for one in evidence]
     known: IncidentState = {
         "target": found.target.plain(),
         "severity": alert.severity,
@@ -119,7 +119,8 @@ async def _look(
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
     silent = silent_hosts(seen.docker, seen.cluster) | silent_sources(evidence, unset=_unset(deps))
     said: Plain = {"ids": list(ids), "degraded": {**silent}}
-    await tell(deps, incident, "evidence", heard, said, target=found.target)
+    seen_now: Known = {"target": found.target, "evidence": evidence}
+    await tell(deps, incident, "evidence", heard, said, **seen_now)
     return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
 
 
@@ -151,9 +152,10 @@ async def _glance(
     word = triage(situation(evidence), found.target.kind)
     if word.kind == "broken":
         return None
-    ids = await deps.ledger.keep_evidence(state["incident"], evidence)
+    ids = [one.id for one in evidence]
     said: Plain = {"ids": list(ids)}
-    await tell(deps, state["incident"], "evidence", _heard(evidence), said, target=found.target)
+    seen_now: Known = {"target": found.target, "evidence": evidence}
+    await tell(deps, state["incident"], "evidence", _heard(evidence), said, **seen_now)
     return {
         "target": found.target.plain(),
         "evidence": [*_still_of(state, found), *ids],

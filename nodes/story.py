@@ -7,6 +7,7 @@ from typing_extensions import Unpack
 
 from domain.deps import Deps
 from domain.diagnosis import Diagnosis
+from domain.evidence import Evidence
 from domain.incident import Attempt, Event, EventKind
 from domain.plain import Plain
 from domain.target import Target
@@ -20,6 +21,7 @@ class Known(TypedDict, total=False):
     diagnosis: Diagnosis
     attempts: Sequence[Attempt]
     verdict: Verdict
+    evidence: Sequence[Evidence]
 
 
 async def tell(

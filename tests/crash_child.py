@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, event
 
 from domain.decision import Allowed
+from domain.incident import Event
 from domain.journal import EffectResult
 from memory.store import Store, open_store
 from tests.stores import HandClock, alert, claimed, episode, intent
@@ -57,7 +58,9 @@ async def live(store: Store, tell: Callable[[str], None]) -> None:
     tell("reserved")
     if (await store.entries(incident, 1))[0].result is None:
         now = datetime(2026, 3, 1, tzinfo=UTC)
-        await store.conclude(promise.key, EffectResult(result="done", detail="", at=now))
+        result = EffectResult(result="done", detail="", at=now)
+        did = Event(kind="effect", at=now, text="restarted")
+        await store.conclude(promise.key, result, event=did)
     tell("concluded")
     await store.finish(incident, "resolved", "healed", episode(incident))
     tell("finished")

@@ -5,12 +5,13 @@ Here: several daemons as one. Not here: one daemon (docker_host), parsing (docke
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from domain.errors import NightshiftError, NotFound, Permanent
+from domain.errors import NightshiftError, NotFound, Permanent, Transient
 from domain.facts import ContainerEvent, ContainerFacts, ContainerStats, Inventory, LogTail
 from domain.ports import Performed
 from domain.remedy import Effect
@@ -90,6 +91,12 @@ class DockerHosts:
         local = (host.name for host in self._hosts.values() if host.url.startswith("unix:"))
         return next(local, "")
 
+    async def silent_hosts(self) -> dict[str, str]:
+        """The hosts that list no containers now, with the reason."""
+        hosts = list(self._hosts.values())
+        answers = await asyncio.gather(*(_reason_for_silence(host) for host in hosts))
+        return {host.name: why for host, why in zip(hosts, answers, strict=True) if why}
+
     async def facts(self, target: Target) -> ContainerFacts:
         """Inspect by host and full id. Raises NotFound, Transient, Permanent."""
         return await self._host(target).look_up(target)
@@ -149,17 +156,40 @@ class DockerHosts:
 async def _listing(host: Host) -> list[ContainerFacts] | str:
     """Every container of one host, or why there is no answer."""
     try:
-        async with asyncio.timeout(min(LISTING_S, host.timeout_s)):
-            await host.reach()
-            listed = await host.call(
-                "list containers", lambda client: client.containers(all=True, quiet=True)
-            )
-            found = await asyncio.gather(*(_present(host, entry["Id"]) for entry in listed))
-    except TimeoutError:
-        return f"Docker host {host.name!r}: no list of containers in {LISTING_S:g} s"
+        async with _in_time(host):
+            found = await asyncio.gather(*(_present(host, one) for one in await _listed(host)))
     except NightshiftError as error:
         return str(error)
     return [facts for facts in found if facts is not None]
+
+
+async def _reason_for_silence(host: Host) -> str:
+    """Why there is no answer; nothing where there is."""
+    try:
+        async with _in_time(host):
+            await _listed(host)
+    except NightshiftError as error:
+        return str(error)
+    return ""
+
+
+@asynccontextmanager
+async def _in_time(host: Host) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(min(LISTING_S, host.timeout_s)):
+            yield
+    except TimeoutError:
+        late = f"Docker host {host.name!r}: no list of containers in {LISTING_S:g} s"
+        raise Transient(late) from None
+
+
+async def _listed(host: Host) -> list[str]:
+    """The ids of every container. Raises what `Host.call` raises."""
+    await host.reach()
+    listed = await host.call(
+        "list containers", lambda client: client.containers(all=True, quiet=True)
+    )
+    return [str(entry["Id"]) for entry in listed]
 
 
 async def _present(host: Host, container_id: str) -> ContainerFacts | None:

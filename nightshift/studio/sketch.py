@@ -29,15 +29,21 @@ class Sketch:
         if not await self._over(incident):
             await self._ledger.record(incident, event)
 
-    async def update(self, incident: str, **known: Any) -> None:
+    async def update(
+        self, incident: str, *, evidence: Sequence[Evidence] = (), **known: Any
+    ) -> None:
         """Set what has become known of an incident that goes on."""
         if not await self._over(incident):
-            await self._ledger.update(incident, **known)
+            await self._ledger.update(incident, evidence=evidence, **known)
+        self._see(incident, evidence)
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         """A fork counts its rounds as the first run did: its observations must not mix."""
         if not await self._over(incident):
             return await self._ledger.keep_evidence(incident, evidence)
+        return self._see(incident, evidence)
+
+    def _see(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         self._seen.update({(incident, one.id): one for one in evidence})
         return [one.id for one in evidence]
 
@@ -94,11 +100,17 @@ class Sketch:
         return asked or await self._ledger.approval_expires(incident, digest)
 
     async def finish(
-        self, incident: str, outcome: Outcome, reason: str, episode: Episode | None
+        self,
+        incident: str,
+        outcome: Outcome,
+        reason: str,
+        episode: Episode | None,
+        *,
+        event: Event | None = None,
     ) -> None:
         """Once: a fork's outcome is its thread's."""
         if not await self._over(incident):
-            await self._ledger.finish(incident, outcome, reason, episode)
+            await self._ledger.finish(incident, outcome, reason, episode, event=event)
 
     async def _over(self, incident: str) -> bool:
         return (await self._ledger.incident(incident)).status == "done"

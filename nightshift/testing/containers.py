@@ -160,6 +160,11 @@ class FakeContainers:
         found = [facts for facts in self if facts.target.host not in self.unreachable]
         return Inventory(containers=found, unreachable=dict(self.unreachable), own_host="local")
 
+    async def silent_hosts(self) -> dict[str, str]:
+        """Those that are `unreachable`."""
+        await self._answering("silent_hosts")
+        return dict(self.unreachable)
+
     async def facts(self, target: Target) -> ContainerFacts:
         """Inspect by full id. Raises NotFound."""
         await self._answering("facts")

@@ -55,6 +55,9 @@ def done() -> EffectResult:
     return EffectResult(result="done", detail="restarted", at=START)
 
 
+DID = Event(kind="effect", at=START, text="restart web: restarted", data={})
+
+
 def observation(id_: str = "logs@1", **data: str) -> Evidence:
     """One look at the logs."""
     return Evidence(
@@ -162,6 +165,26 @@ async def test_what_is_known_is_told_with_it(store: Store) -> None:
         await store.update("nobody", event=event)
     with pytest.raises(NotFound):
         await store.story("nobody")
+
+
+async def test_what_was_seen_is_kept_with_what_is_told(store: Store) -> None:
+    """Evidence and the word about it are one transaction."""
+    incident, seen = await opened(store), observation()
+    told = Event(kind="evidence", at=START, text="seen", data={})
+    await store.update(incident, evidence=[seen], event=told)
+
+    assert await store.evidence(incident, [seen.id]) == [seen]
+    assert (await store.timeline(incident))[-1].text == "seen"
+
+
+async def test_what_was_learned_is_told_before_the_outcome(store: Store) -> None:
+    """In the transaction that ends it, once."""
+    incident = await opened(store)
+    learned = Event(kind="learned", at=START, text="crash: start", data={})
+    for _ in range(2):
+        await store.finish(incident, "resolved", "healed", None, event=learned)
+
+    assert [one.kind for one in await store.timeline(incident)][-2:] == ["learned", "outcome"]
 
 
 async def test_a_claim_again_keeps_its_fence(store: Store) -> None:
@@ -382,7 +405,7 @@ async def test_an_intent_without_result_is_acting(store: Store) -> None:
     incident = await opened(store)
     await store.reserve([intent(incident, fence=await claimed(store, incident))], yes)
     before = await store.standing(incident, thread=incident, fence=1, keys=[])
-    await store.conclude(f"{incident}/1/0", done())
+    await store.conclude(f"{incident}/1/0", done(), event=DID)
     after = await store.standing(incident, thread=incident, fence=1, keys=[])
 
     assert (before.acting, after.acting) == ([key()], [])
@@ -439,13 +462,15 @@ async def test_an_intent_is_concluded_once(store: Store) -> None:
     """The first result stands; a second is refused, as is one without an intent."""
     incident = await opened(store)
     await store.reserve([intent(incident, fence=await claimed(store, incident))], yes)
-    await store.conclude(f"{incident}/1/0", done())
+    await store.conclude(f"{incident}/1/0", done(), event=DID)
 
     with pytest.raises(Conflict):
-        await store.conclude(f"{incident}/1/0", done())
+        await store.conclude(f"{incident}/1/0", done(), event=DID)
     with pytest.raises(NotFound):
-        await store.conclude(f"{incident}/2/0", done())
+        await store.conclude(f"{incident}/2/0", done(), event=DID)
     assert [entry.result for entry in await store.entries(incident, 1)] == [done()]
+    told = [one.text for one in await store.timeline(incident) if one.kind == "effect"]
+    assert told == [DID.text]
 
 
 async def test_a_call_goes_out_once(store: Store) -> None:

@@ -12,6 +12,8 @@ from tests.crash_child import live
 from tests.stores import HandClock
 
 ROOT = Path(__file__).parents[2]
+TOLD = ("received", "effect", "outcome")
+"""What a message shows of such a life."""
 STEPS = ["accepted", "taken", "claimed", "reserved", "concluded", "finished", "done"]
 
 
@@ -55,6 +57,7 @@ async def ended_once(store: Store) -> None:
 
     assert (incident.status, incident.outcome) == ("done", "resolved")
     assert entry.result is not None
-    assert [of_kind([*story], kind) for kind in ("received", "intent", "outcome")] == [1, 1, 1]
+    kinds = ("received", "intent", "effect", "outcome")
+    assert [of_kind([*story], kind) for kind in kinds] == [1, 1, 1, 1]
     assert (await store.episode_count(), (await store.audit()).broken) == (1, None)
-    assert draft.version == of_kind([*story], "received") + of_kind([*story], "outcome")
+    assert draft.version == sum(of_kind([*story], kind) for kind in TOLD)

@@ -65,8 +65,9 @@ async def test_no_hosts_means_the_local_socket() -> None:
 async def test_a_host_that_is_down_is_named_and_blinds_nobody(world: World, url: str) -> None:
     """The others are listed; the reason is beside the name."""
     async with DockerHosts({"nas": url, "attic": DEAD}) as hosts:
-        inventory = await hosts.inventory()
+        inventory, silent = await hosts.inventory(), await hosts.silent_hosts()
 
+    assert silent == inventory.unreachable
     assert [facts.target.key for facts in inventory.containers] == ["container:nas/web"]
     assert list(inventory.unreachable) == ["attic"]
     assert "could not connect" in inventory.unreachable["attic"]
@@ -83,10 +84,12 @@ async def test_an_inspection_is_understood_once_while_it_says_the_same(
         return parse(inspect, host=host)
 
     monkeypatch.setattr(docker_facts, "facts", counted)
+    still = world.add(Service(name="still", health=False))
+    target = Target(host="nas", id=still.id, name="still", service="still")
     async with DockerHosts({"nas": url}) as hosts:
-        seen = [(await hosts.facts(web(world))).status for _ in range(2)]
-        await world.break_("web", "crash")
-        seen += [(await hosts.facts(web(world))).status for _ in range(2)]
+        seen = [(await hosts.facts(target)).status for _ in range(2)]
+        await world.break_("still", "crash")
+        seen += [(await hosts.facts(target)).status for _ in range(2)]
 
     assert seen == ["running", "running", "exited", "exited"]
     assert parsed == ["running", "exited"]
