@@ -24,9 +24,9 @@ DEAD = "tcp://127.0.0.1:1"
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    """A world with one service, `web`."""
+    """A world with one service, `web`; it has no health check that would be heard of by the way."""
     made = World(pace=Pace(health_s=0.01, unhealthy_s=0.01))
-    made.add(Service(name="web", memory_limit=64 * 1024**2))
+    made.add(Service(name="web", memory_limit=64 * 1024**2, health=False))
     yield made
     await made.aclose()
 
@@ -85,7 +85,7 @@ async def test_an_inspection_is_understood_once_while_it_says_the_same(
 
     monkeypatch.setattr(docker_facts, "facts", counted)
     still = world.add(Service(name="still", health=False))
-    target = Target(host="nas", id=still.id, name="still", service="still")
+    target = Target(host="nas", id=still, name="still", service="still")
     async with DockerHosts({"nas": url}) as hosts:
         seen = [(await hosts.facts(target)).status for _ in range(2)]
         await world.break_("still", "crash")
