@@ -70,6 +70,10 @@ _PAST = (
 )
 
 
+_SET = update(incidents).where(incidents.c.id == bindparam("of"))
+"""Sets the columns that it is given."""
+
+
 class Incidents(Part):
     """The truth about each incident."""
 
@@ -185,7 +189,7 @@ class Incidents(Part):
 
     def _update(self, connection: Connection, incident: str, values: dict[str, Any]) -> None:
         status_of(connection, self, incident)
-        connection.execute(update(incidents).where(incidents.c.id == incident).values(values))
+        connection.execute(_SET, {"of": incident, **values})
         for attempt in values.get("attempts", []):
             self._judge(connection, incident, attempt)
 
@@ -264,7 +268,7 @@ class Incidents(Part):
         if learned is not None:
             tell(connection, self, [(incident, learned)], now=now)
         done = {"status": "done", "outcome": outcome, "reason": reason, "closed_at": now}
-        connection.execute(update(incidents).where(incidents.c.id == incident).values(done))
+        connection.execute(_SET, {"of": incident, **done})
         release(connection, incident)
         close_open(connection, incident, now=now)
         self._seal(connection, incident, "outcome", {"outcome": outcome, "reason": reason}, now)

@@ -18,7 +18,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     not_,
     or_,
     select,
@@ -68,21 +67,14 @@ class Drafts(Part):
         return [draft for draft in found if draft]
 
     def _delivered(self, connection: Connection, draft: Draft, external_id: str) -> None:
-        now, held = literal(self.clock.now(), Instant), outbox.c
-        connection.execute(
-            update(outbox)
-            .where(*_of(draft))
-            .values(
-                delivered=case(
-                    (held.delivered > draft.version, held.delivered), else_=draft.version
-                ),
-                behind_since=case((held.version > draft.version, now), else_=held.behind_since),
-                external_id=external_id,
-                tries=0,
-                not_before=None,
-                error="",
-            )
-        )
+        given = {
+            "of": draft.incident,
+            "in": draft.channel,
+            "out": draft.version,
+            "known": external_id,
+            "now": self.clock.now(),
+        }
+        connection.execute(_DELIVERED, given)
 
     def _postpone(self, connection: Connection, draft: Draft, until: datetime, error: str) -> None:
         connection.execute(
@@ -166,6 +158,24 @@ _DRAFTS = (
     )
     .order_by(outbox.c.behind_since, outbox.c.incident)
     .limit(bindparam("limit", type_=Integer))
+)
+
+
+_OUT = bindparam("out", type_=Integer)
+_DELIVERED = (
+    update(outbox)
+    .where(outbox.c.incident == bindparam("of"), outbox.c.channel == bindparam("in"))
+    .values(
+        delivered=case((outbox.c.delivered > _OUT, outbox.c.delivered), else_=_OUT),
+        behind_since=case(
+            (outbox.c.version > _OUT, bindparam("now", type_=Instant)),
+            else_=outbox.c.behind_since,
+        ),
+        external_id=bindparam("known"),
+        tries=0,
+        not_before=None,
+        error="",
+    )
 )
 
 

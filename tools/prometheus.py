@@ -38,6 +38,8 @@ _PROBE_AND_TIME = f'{_PROBE} or label_replace(timestamp({_PROBE}), "{_TIME}", "1
 _VOLUMES = "node_filesystem_avail_bytes / node_filesystem_size_bytes"
 _BY_RULE = frozenset({"__name__", "alertname", "severity"})
 _GIVE_UP_LATER_S = 0.5
+_GATHERED_S = 0.005
+"""How long a question waits for others that ask the same: the incidents of a storm do."""
 
 
 class AnswerTooLong(requests.RequestException):
@@ -76,6 +78,7 @@ class PrometheusMetrics:
         )
         read_once(self._session, self._url)
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="prometheus")
+        self._asking: dict[str, asyncio.Task[Answer]] = {}
 
     def close(self) -> None:
         """Let go of connections and threads; a call under way ends by its own time-out."""
@@ -83,7 +86,23 @@ class PrometheusMetrics:
         self._client.close()
 
     async def instant(self, query: str) -> Answer:
-        """Evaluate now. Raises Transient (another clock than ours), Permanent (bad query)."""
+        """Evaluate now. Raises Transient (another clock than ours), Permanent (bad query).
+
+        Who asks the same at the same time shares one evaluation, begun after all of them asked.
+        """
+        asking = self._asking.get(query)
+        if asking is None:
+            asking = asyncio.create_task(self._for_all(query), name="prometheus")
+            asking.add_done_callback(_heard)
+            self._asking[query] = asking
+        return await asyncio.shield(asking)
+
+    async def _for_all(self, query: str) -> Answer:
+        await asyncio.sleep(_GATHERED_S)
+        del self._asking[query]
+        return await self._evaluated(query)
+
+    async def _evaluated(self, query: str) -> Answer:
         params = {"timeout": self._server_timeout}
         found = await self._call(partial(self._client.custom_query, query, params=params))
         heard = answers.samples(found)
@@ -201,6 +220,12 @@ class PrometheusMetrics:
             raise Transient("Prometheus cannot be reached") from None
         except requests.RequestException as error:  # its text may hold the URL's password
             raise Permanent(f"Prometheus cannot be asked: {type(error).__name__}") from None
+
+
+def _heard(asking: asyncio.Task[Answer]) -> None:
+    """An error whose askers have all gone is nobody's."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def _readable(query: str) -> promql.Reading:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from domain.errors import Transient
-from domain.facts import Inventory
+from domain.facts import ContainerFacts, Inventory
 from domain.ports import Expression, Probe
 from domain.state import IncidentState
+from domain.target import Target
 from domain.verdict import Verdict
 from nightshift.testing import FixedRulebook, World, container, dies, firing, match, stays_unhealthy
 from nodes.analyse import analyse
@@ -56,6 +57,35 @@ async def test_a_fresh_start_is_not_yet_healed(
     state = await run(crashed, heal, verify)
 
     assert verdict(state).state == "pending"
+
+
+async def test_the_first_look_is_one_that_could_prove_something(
+    world: World, crashed: IncidentState, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after the act nothing has held for any time yet: that look is spared."""
+    state = await run(crashed, heal)
+    seen, inspect = list[float](), world.containers.facts
+
+    async def facts(target: Target) -> ContainerFacts:
+        since = world.clock.now() - last_attempt(state).finished_at
+        seen.append(since.total_seconds())
+        return await inspect(target)
+
+    monkeypatch.setattr(world.containers, "facts", facts)
+    assert verdict(await run(state, verify)).state == "healed"
+    assert seen[0] == world.limits.verify_poll_s
+
+
+async def test_patience_reckons_with_the_health_check(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """One that runs every minute gives no verdict before; nobody inspects it for that again."""
+    world.containers.change("web", health_every_s=60.0)
+    world.limit(verify_hold_s=0.5)
+    state = await run(crashed, monitor, analyse, heal, verify)
+
+    patience = timedelta(seconds=world.limits.verify_for_s + 60.0)
+    assert state["deadline"] == (last_attempt(state).finished_at + patience).isoformat()
 
 
 async def test_fell_again_ends_at_once(world: World, crashed: IncidentState, run: Run) -> None:

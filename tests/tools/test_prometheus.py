@@ -1,5 +1,6 @@
 """The adapter's way with a Prometheus that is down, wrong or hostile."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -72,6 +73,29 @@ async def test_samples_of_another_shape_are_permanent(
 
     with pytest.raises(Permanent, match="not samples"):
         await metrics.instant("up")
+
+
+async def test_who_asks_the_same_at_the_same_time_is_answered_together(
+    standin: Prometheus, metrics: PrometheusMetrics
+) -> None:
+    """One evaluation, begun after all asked; another question, or the same later, is another."""
+    found = await asyncio.gather(*(metrics.instant("up") for _ in range(5)), metrics.instant("x"))
+
+    assert [len(one.samples) for one in found] == [1, 1, 1, 1, 1, 0]
+    assert len([*standin.faults.seen("/api/v1/query")]) == 2
+    await metrics.instant("up")
+    assert len([*standin.faults.seen("/api/v1/query")]) == 3
+
+
+async def test_one_who_gives_up_takes_nothing_from_the_others(metrics: PrometheusMetrics) -> None:
+    """A cancelled asker leaves the question standing."""
+    first, second = (asyncio.create_task(metrics.instant("up")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+
+    assert len((await second).samples) == 1
+    with pytest.raises(asyncio.CancelledError):
+        await first
 
 
 async def test_nobody_there_is_transient_at_once() -> None:
