@@ -27,7 +27,20 @@ _FULL_ID = 64
 
 
 class Client(APIClient):
-    """The SDK's client, and an inspection as the daemon wrote it."""
+    """The SDK's client, and an inspection as the daemon wrote it.
+
+    `terminals` says of inspected containers whether they have one, for ever: the SDK would inspect
+    anew before it reads a log.
+    """
+
+    def __init__(self, *, terminals: dict[str, bool], **how: Any) -> None:
+        super().__init__(**how)
+        self.terminals = terminals
+
+    def _check_is_tty(self, container: str) -> bool:
+        sdk: Any = super()
+        known = self.terminals.get(container)
+        return bool(sdk._check_is_tty(container)) if known is None else known
 
     def inspection(self, container: str) -> requests.Response:
         """`GET /containers/{id}/json`. Raises what the SDK raises."""
@@ -47,6 +60,7 @@ class Host:
         self.stop_grace_s = stop_grace_s
         self._client: Client | None = None
         self._kept: dict[str, tuple[bytes, ContainerFacts]] = {}
+        self._terminals: dict[str, bool] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"docker-{name}")
 
     async def call(self, what: str, work: Callable[[Client], T], *, extra_s: float = 0.0) -> T:
@@ -75,7 +89,7 @@ class Host:
         Blocks; raises what the SDK raises. Two threads may both make one; the last is kept.
         """
         if self._client is None:
-            client = Client(base_url=self.url, timeout=self.timeout_s)  # type: ignore[arg-type]  # the stub says int, requests takes seconds as float
+            client = Client(terminals=self._terminals, base_url=self.url, timeout=self.timeout_s)
             read_once(client, client.base_url)
             self._client = client
         return self._client
@@ -109,8 +123,11 @@ class Host:
         if known is None or known[0] != body:
             if len(self._kept) >= KEPT:
                 self._kept.clear()
-            known = body, docker_facts.facts(answer.json(), host=self.name)
+                self._terminals.clear()
+            told = answer.json()
+            known = body, docker_facts.facts(told, host=self.name)
             self._kept[container_id] = known
+            self._terminals[container_id] = bool(told["Config"].get("Tty"))
         return known[1]
 
     async def look_up(self, target: Target) -> ContainerFacts:

@@ -95,6 +95,19 @@ async def test_an_inspection_is_understood_once_while_it_says_the_same(
     assert parsed == ["running", "exited"]
 
 
+async def test_a_log_is_read_without_another_inspection(
+    world: World, standin: DockerStandin, url: str
+) -> None:
+    """Whether a container has a terminal is known for ever once it was inspected."""
+    async with DockerHosts({"nas": url}) as hosts:
+        await hosts.logs(web(world), lines=5)
+        await hosts.facts(web(world))
+        await hosts.logs(web(world), lines=5)
+
+    asked = [path.rpartition("/")[2] for _, path in standin.faults.seen("/containers/")]
+    assert asked == ["logs", "json", "json", "logs"]
+
+
 async def test_two_hosts_keep_their_names_apart(world: World, url: str) -> None:
     """The same container name on two hosts is two targets, and each is asked at its own host."""
     other = World()
