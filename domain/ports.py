@@ -64,6 +64,12 @@ class Containers(Protocol):
     async def perform(self, effect: Effect) -> Performed:
         """Do one effect, once. Raises Transient when it is unknown whether it took place."""
 
+    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
+        """What the runtime still tells of this container from then until now, oldest first.
+
+        Its networks are left out. Raises Transient.
+        """
+
     def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:
         """The event stream of all hosts; raises Transient when it breaks.
 

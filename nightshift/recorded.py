@@ -108,6 +108,9 @@ class RecordedContainers:
     async def perform(self, effect: Effect) -> Performed:
         raise Permanent("a replay has no effects")
 
+    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
+        return []
+
     async def events(
         self, since: Mapping[str, datetime] | None
     ) -> AsyncGenerator[ContainerEvent, None]:

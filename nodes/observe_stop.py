@@ -7,7 +7,7 @@ from datetime import datetime
 
 from domain.facts import ContainerEvent, ContainerFacts
 from nodes.view import View
-from policy.desired import Stop, death, explain
+from policy.desired import CLOCK_SKEW, KILL_TO_DIE, Stop, death, explain
 from policy.reading import EVENT_WINDOW, missing_networks
 
 STREAM_LOOKS, STREAM_LOOK_S = 20, 0.1
@@ -28,13 +28,21 @@ async def our_times(view: View, key: str) -> list[datetime]:
 
 
 async def _story(view: View, facts: ContainerFacts) -> list[ContainerEvent]:
-    """Its events; a death that nobody heard of may still be on its way through the stream."""
+    """Its events; a death that nobody heard of may still be on its way through the stream.
+
+    Where it does not come, because nobody follows the stream now, Docker itself is asked.
+    """
     ledger, key = view.deps.ledger, facts.target.key
     events = await ledger.stop_story(key)
-    died = facts.status in ("exited", "dead") and facts.finished_at is not None
-    for _ in range(STREAM_LOOKS if died else 0):
+    if facts.status not in ("exited", "dead") or facts.finished_at is None:
+        return events
+    for _ in range(STREAM_LOOKS):
         if death(facts, events):
-            break
+            return events
         await view.deps.clock.sleep(STREAM_LOOK_S)
         events = await ledger.stop_story(key)
-    return events
+    since = facts.finished_at - KILL_TO_DIE - CLOCK_SKEW
+    told = await view.deps.containers.remembered(facts.target, since=since)
+    known = {(one.at, one.action) for one in events}
+    new = [one for one in told if (one.at, one.action) not in known]
+    return sorted([*events, *new], key=lambda event: event.at)

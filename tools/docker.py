@@ -16,7 +16,7 @@ from domain.facts import ContainerEvent, ContainerFacts, ContainerStats, Invento
 from domain.ports import Performed
 from domain.remedy import Effect
 from domain.target import Target
-from tools import docker_effects, docker_facts, docker_stream
+from tools import docker_effects, docker_events, docker_facts, docker_stream
 from tools.docker_errors import told_apart
 from tools.docker_host import Host, exactly
 from tools.docker_own import own_container_id
@@ -134,6 +134,17 @@ class DockerHosts:
     async def perform(self, effect: Effect) -> Performed:
         """Do one effect, once. Raises NotFound, Conflict, Permanent; Transient when unknown."""
         return await docker_effects.perform(self._host(effect.target), effect)
+
+    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
+        """What the daemon still tells of this container from then until now, oldest first.
+
+        Raises Transient, Permanent.
+        """
+        host, container = self._host(target), exactly(target)
+        return await host.call(
+            f"ask what happened to {target.name!r}",
+            lambda client: docker_events.of_container(client, host.name, container, since),
+        )
 
     def events(self, since: Mapping[str, datetime] | None) -> AsyncGenerator[ContainerEvent, None]:
         """The event stream of all hosts, from `since` on; close it with `aclose()`.

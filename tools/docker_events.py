@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from docker import APIClient
+
 from domain.facts import ContainerEvent
 
 ACTIONS = (
@@ -16,6 +18,24 @@ ACTIONS = (
     "update", "health_status", "connect", "disconnect",
 )  # fmt: skip
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """`seconds.nanoseconds`, as the Engine API takes a time."""
+    passed = moment - EPOCH
+    return f"{passed // timedelta(seconds=1)}.{passed.microseconds:06d}000"
+
+
+def of_container(
+    client: APIClient, host: str, container: str, since: datetime
+) -> list[ContainerEvent]:
+    """What the daemon still has of this container's events from then until now. Blocks."""
+    filters = {"type": ["container"], "container": [container], "event": list(ACTIONS)}
+    begin: Any = stamp(since)  # the stub does not know these
+    end: Any = stamp(datetime.now(UTC))
+    told = client.events(since=begin, until=end, filters=filters, decode=True)
+    reducer = Reducer(host)
+    return [event for one in told if (event := reducer.reduce(one)) is not None]
 
 
 @dataclass

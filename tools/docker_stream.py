@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from docker.errors import DockerException
@@ -14,7 +14,7 @@ from docker.types.daemon import CancellableStream
 from domain.errors import NightshiftError, NotFound, Transient
 from domain.facts import ContainerEvent
 from tools.docker_errors import told_apart
-from tools.docker_events import ACTIONS, EPOCH, Reducer
+from tools.docker_events import ACTIONS, EPOCH, Reducer, stamp
 from tools.docker_host import Host
 
 QUIET_S = 20.0
@@ -192,8 +192,5 @@ def _ping(client: Any) -> object:
 
 
 def _since(host: str, moments: Mapping[str, datetime] | None) -> str | None:
-    """`seconds.nanoseconds`, as the Engine API takes it; None is from now on."""
-    if moments is None:
-        return None
-    passed = moments.get(host, EPOCH) - EPOCH
-    return f"{passed // timedelta(seconds=1)}.{passed.microseconds:06d}000"
+    """When this host's stream begins; None is from now on."""
+    return None if moments is None else stamp(moments.get(host, EPOCH))

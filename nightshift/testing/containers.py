@@ -193,6 +193,11 @@ class FakeContainers:
             self._clock.advance(0)
         raise trouble.error
 
+    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
+        """The container's own part of the story, from then on."""
+        await self._answering("remembered")
+        return [one for one in self.story if one.container_id == target.id and one.at >= since]
+
     async def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:
         """The story so far, from `since` on, then whatever happens next."""
         place = 0

@@ -263,6 +263,20 @@ async def test_a_persons_stop_is_told_with_its_signal(ground: Ground) -> None:
     assert (by_stop[0].signal, by_kill[0].signal, by_kill[-1].exit_code) == ("15", "9", 137)
 
 
+async def test_what_happened_to_one_container_can_be_asked_for_later(ground: Ground) -> None:
+    """What the stream told, without following it; nothing older, nothing of another."""
+    target, other = await ground.make("a"), await ground.make("b")
+    await facts_when(ground, target, lambda facts: facts.well)
+    since = datetime.now(UTC)
+    await ground.person("stop", target)
+    await ground.person("kill", other)
+    told = await heard(ground, target, since=since, last=lambda e: e.action == "stop")
+    alone = [one for one in told if one.container_id == target.id]
+
+    assert await ground.hosts.remembered(target, since=since) == alone
+    assert await ground.hosts.remembered(target, since=datetime.now(UTC)) == []
+
+
 async def test_a_network_cut_is_told_with_its_name(ground: Ground) -> None:
     """A running container that leaves a network was made to; coming back is told too."""
     target = await ground.make("web")

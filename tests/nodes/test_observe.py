@@ -102,11 +102,25 @@ async def test_a_death_not_heard_of_is_waited_for(world: World, begin: Begin, ru
     """The event of a death may be on its way: two seconds of patience, then no guess."""
     state = await begin()
     world.containers.stop("web")
+    world.containers.story.clear()  # Docker has forgotten it too
     state = await run(state, monitor)
     found = situation(await world.store.evidence(state["incident"], state["evidence"]))
 
     assert found["stop"]["by"] == "unexplained"
     assert sum(world.clock.slept) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("fault", "by"), [("crash", "crash"), ("stop", "person")])
+async def test_docker_is_asked_for_a_death_that_nobody_heard_of(
+    world: World, begin: Begin, run: Run, fault: str, by: str
+) -> None:
+    """Nobody follows the stream now, as after a worker's end: what Docker still knows counts."""
+    state = await begin()
+    getattr(world.containers, fault)("web")
+    state = await run(state, monitor)
+    found = situation(await world.store.evidence(state["incident"], state["evidence"]))
+
+    assert found["stop"]["by"] == by
 
 
 async def test_a_death_heard_of_costs_no_time(world: World, begin: Begin, run: Run) -> None:
