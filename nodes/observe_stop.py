@@ -3,8 +3,10 @@
 Not here: what the order of events means (policy/desired.py), or the rule that asks a person.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
+from domain.errors import NightshiftError
 from domain.facts import ContainerEvent, ContainerFacts
 from nodes.view import View
 from policy.desired import CLOCK_SKEW, KILL_TO_DIE, Stop, death, explain
@@ -41,8 +43,16 @@ async def _story(view: View, facts: ContainerFacts) -> list[ContainerEvent]:
             return events
         await view.deps.clock.sleep(STREAM_LOOK_S)
         events = await ledger.stop_story(key)
-    since = facts.finished_at - KILL_TO_DIE - CLOCK_SKEW
-    told = await view.deps.containers.remembered(facts.target, since=since)
+    return await _with_what_docker_remembers(view, facts, facts.finished_at, events)
+
+
+async def _with_what_docker_remembers(
+    view: View, facts: ContainerFacts, end: datetime, events: list[ContainerEvent]
+) -> list[ContainerEvent]:
+    told: list[ContainerEvent] = []
+    with suppress(NightshiftError):  # then the death stays what it was, unexplained
+        since = end - KILL_TO_DIE - CLOCK_SKEW
+        told = await view.deps.containers.remembered(facts.target, since=since)
     known = {(one.at, one.action) for one in events}
     new = [one for one in told if (one.at, one.action) not in known]
     return sorted([*events, *new], key=lambda event: event.at)

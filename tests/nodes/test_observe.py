@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.errors import Transient
+from domain.errors import Permanent, Transient
 from domain.evidence import situation
 from domain.ports import Answer, Sample
 from domain.state import IncidentState
@@ -121,6 +121,19 @@ async def test_docker_is_asked_for_a_death_that_nobody_heard_of(
     found = situation(await world.store.evidence(state["incident"], state["evidence"]))
 
     assert found["stop"]["by"] == by
+
+
+async def test_a_docker_that_tells_no_events_leaves_a_death_unexplained(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """A proxy before its socket may forbid them: a person is asked, as before."""
+    state = await begin()
+    world.containers.crash("web")
+    world.containers.errors["remembered"] = Permanent("403 Forbidden")
+    state = await run(state, monitor)
+    found = situation(await world.store.evidence(state["incident"], state["evidence"]))
+
+    assert found["stop"]["by"] == "unexplained"
 
 
 async def test_a_death_heard_of_costs_no_time(world: World, begin: Begin, run: Run) -> None:
