@@ -23,7 +23,7 @@ from memory.database import insert_into
 from memory.jobs import add_jobs
 from memory.outbox import hush
 from memory.part import Part
-from memory.rows import incident_of
+from memory.rows import incident_of, readable
 from memory.tables import attempts, episodes, incidents
 from memory.timeline import incident_in, last_of, status_of, tell, told_outcome
 
@@ -142,7 +142,10 @@ class Incidents(Part):
         return [found[one] for one in ids]
 
     async def past(self, *, alert_name: str, service: str, kind: str) -> list[Episode]:
-        """Finished incidents of exactly this alert, service and kind, newest first, at most 50."""
+        """Finished incidents of exactly this alert, service and kind, newest first, at most 50.
+
+        One that cannot be read is left out, as it is by `episodes`.
+        """
         return await self.database.read(self._past, alert_name, service, kind)
 
     async def episodes(self, *, after: int = 0, limit: int) -> list[tuple[int, Episode]]:
@@ -240,7 +243,7 @@ class Incidents(Part):
         self, connection: Connection, alert_name: str, service: str, kind: str
     ) -> list[Episode]:
         of = {"tenant": self.tenant, "alert_name": alert_name, "service": service, "kind": kind}
-        return list(connection.scalars(_PAST, of))
+        return [row.body for row in readable(connection.execute(_PAST, of), "episodes")]
 
     def _episodes(
         self, connection: Connection, after: int, limit: int
@@ -251,7 +254,7 @@ class Incidents(Part):
             .order_by(episodes.c.id)
             .limit(limit)
         )
-        return [(row.id, row.body) for row in rows]
+        return [(row.id, row.body) for row in readable(rows, "episodes")]
 
     def _finish(
         self,

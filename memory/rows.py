@@ -1,11 +1,32 @@
 """Rows as the domain's records. Not here: the queries that find them."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Row, RowMapping
+import structlog
+from sqlalchemy import CursorResult, Row, RowMapping
 
+from domain.errors import Unreadable
 from domain.incident import Incident
 from domain.store import TimelineEvent
+
+log = structlog.get_logger(__name__)
+
+
+def readable(found: CursorResult[Any], what: str) -> Iterator[Row[Any]]:
+    """The rows that can be read; each other one is logged and left out.
+
+    Only where doing without is no harm: nobody may act on less than what was seen.
+    """
+    while True:
+        try:
+            row = found.fetchone()
+        except Unreadable as error:
+            log.error("row_left_out", of=what, error=str(error))  # noqa: TRY400  # its sentence says it all
+            continue
+        if row is None:
+            return
+        yield row
 
 
 def incident_of(row: RowMapping) -> Incident:

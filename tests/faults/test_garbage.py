@@ -129,6 +129,23 @@ async def test_an_event_that_cannot_be_read(service: Worker) -> None:
     assert len(await service.world.store.changes(after=0, limit=500)) > len(timeline)
 
 
+async def test_an_episode_that_cannot_be_read(service: Worker) -> None:
+    """Memory does without it: the next alert of its kind is healed, and the index is filled."""
+    one, other = await both(service)
+    await driven(service, one, other)
+    await spoil(service, "UPDATE episodes SET body = '{torn' WHERE incident = :of", one)
+    store = service.world.store
+    again = firing("web").model_copy(update={"starts_at": service.world.clock.now()})
+    service.world.containers.crash("web")
+    await service.world.watch()
+    third = await service.world.accept(again)
+    await driven(service, third)
+    kept = {episode.incident for _, episode in await store.episodes(limit=9)}
+
+    assert (await store.incident(third)).outcome == "resolved"
+    assert kept == {other, third}
+
+
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 async def test_a_draft_that_cannot_be_read(service: Worker) -> None:
     """Only a file takes a word for a number; the other's message goes out."""
