@@ -49,9 +49,6 @@ class Containers(Protocol):
     async def inventory(self) -> Inventory:
         """All containers in scope or out of it, running or not, of every host that answers."""
 
-    async def silent_hosts(self) -> dict[str, str]:
-        """The hosts that list no containers now, with the reason; nothing is inspected."""
-
     async def facts(self, target: Target) -> ContainerFacts:
         """Inspect by host and full id. Raises NotFound, Transient."""
 
@@ -64,10 +61,12 @@ class Containers(Protocol):
     async def perform(self, effect: Effect) -> Performed:
         """Do one effect, once. Raises Transient when it is unknown whether it took place."""
 
-    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
-        """What the runtime still tells of this container from then until now, oldest first.
+    async def remembered(
+        self, target: Target, *, since: datetime, until: datetime
+    ) -> list[ContainerEvent]:
+        """What the runtime still tells of this container between these times, oldest first.
 
-        Its networks are left out. Raises Transient.
+        By the runtime's own clock; its networks are left out. Raises Transient.
         """
 
     def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:

@@ -25,8 +25,8 @@ def components(
     """One question a dependency that is configured; its answer is `ok` or what is wrong."""
 
     async def docker() -> str:
-        silent = await deps.containers.silent_hosts()
-        return "; ".join(f"{host}: {why}" for host, why in silent.items()) or "ok"
+        unreachable = (await deps.containers.inventory()).unreachable
+        return "; ".join(f"{host}: {why}" for host, why in unreachable.items()) or "ok"
 
     async def memory() -> str:
         return (deps.memory.health() or "ok") if isinstance(deps.memory, LearnedMemory) else "ok"

@@ -89,9 +89,6 @@ class RecordedContainers:
         others = [one for one in found.containers if one.target != facts.target]
         return Inventory(containers=[facts, *others])
 
-    async def silent_hosts(self) -> dict[str, str]:
-        return (await self.inventory()).unreachable
-
     async def facts(self, target: Target) -> ContainerFacts:
         for facts in (await self.inventory()).containers:
             if facts.target == target:
@@ -108,7 +105,9 @@ class RecordedContainers:
     async def perform(self, effect: Effect) -> Performed:
         raise Permanent("a replay has no effects")
 
-    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
+    async def remembered(
+        self, target: Target, *, since: datetime, until: datetime
+    ) -> list[ContainerEvent]:
         return []
 
     async def events(

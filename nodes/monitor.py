@@ -181,14 +181,14 @@ async def _settle_or_claim(
         outcome = "folded" if parent else "self_resolved"
         reason = "; ".join(part for part in (found.via, word.reason) if part)
         return {"outcome": outcome, "reason": reason}
-    if known := await latched(state, deps, found):
+    known = await latched(state, deps, found) or await in_hand(state, deps, found, seen.docker)
+    known = known or await told_of(state, deps, found, seen.docker)  # while we looked
+    if known:
         return known
     unwell = [one.target.key for one in below(found, seen.docker)]
     claim = await claimed(state, deps, found.target, unwell)
     if isinstance(claim, HeldBy):
         return await wait_for(state, deps, claim.incident)
-    if known := await told_of(state, deps, found, seen.docker):  # while we looked
-        return known
     if unwell:
         await deps.ledger.stand_for(incident, unwell[0])
     await tell(deps, incident, "claimed", f"{found.target.key} is ours, fence {claim.fence}")

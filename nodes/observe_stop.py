@@ -3,17 +3,20 @@
 Not here: what the order of events means (policy/desired.py), or the rule that asks a person.
 """
 
+import asyncio
 from contextlib import suppress
 from datetime import datetime
 
 from domain.errors import NightshiftError
 from domain.facts import ContainerEvent, ContainerFacts
 from nodes.view import View
-from policy.desired import CLOCK_SKEW, KILL_TO_DIE, Stop, death, explain
+from policy.desired import CLOCK_SKEW, DIE_TO_STOP, KILL_TO_DIE, Stop, death, explain
 from policy.reading import EVENT_WINDOW, missing_networks
 
 STREAM_LOOKS, STREAM_LOOK_S = 20, 0.1
 """How long a death may still be on its way: after our own start old ones are told again."""
+REMEMBERING_S = 3.0
+"""How long Docker is then given to tell of it; with the looks less than a round of evidence has."""
 
 
 async def whose_doing(view: View, facts: ContainerFacts, last: ContainerFacts | None) -> Stop:
@@ -50,9 +53,11 @@ async def _with_what_docker_remembers(
     view: View, facts: ContainerFacts, end: datetime, events: list[ContainerEvent]
 ) -> list[ContainerEvent]:
     told: list[ContainerEvent] = []
-    with suppress(NightshiftError):  # then the death stays what it was, unexplained
-        since = end - KILL_TO_DIE - CLOCK_SKEW
-        told = await view.deps.containers.remembered(facts.target, since=since)
+    with suppress(NightshiftError, TimeoutError):  # then the death stays unexplained
+        async with asyncio.timeout(REMEMBERING_S):
+            told = await view.deps.containers.remembered(
+                facts.target, since=end - KILL_TO_DIE - CLOCK_SKEW, until=end + DIE_TO_STOP
+            )
     known = {(one.at, one.action) for one in events}
     new = [one for one in told if (one.at, one.action) not in known]
     return sorted([*events, *new], key=lambda event: event.at)

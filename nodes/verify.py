@@ -189,7 +189,7 @@ async def _next_round(state: IncidentState, deps: Deps) -> tuple[list[Evidence],
     target = Remedy.parse(state["remedy"] or {}).target
     evidence = await observe_again(state, deps, target)
     if not evidence:
-        silent = (await deps.containers.silent_hosts()).get(target.host)
+        silent = (await deps.containers.inventory()).unreachable.get(target.host)
         reason = f"{target.name} cannot be seen: {silent}" if silent else f"{target.name} is gone"
         return [], {"outcome": "escalated", "reason": reason}
     ids = await deps.ledger.keep_evidence(state["incident"], evidence)

@@ -5,19 +5,19 @@ Here: several daemons as one. Not here: one daemon (docker_host), parsing (docke
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from domain.errors import NightshiftError, NotFound, Permanent, Transient
+from domain.errors import NightshiftError, NotFound, Permanent
 from domain.facts import ContainerEvent, ContainerFacts, ContainerStats, Inventory, LogTail
 from domain.ports import Performed
 from domain.remedy import Effect
 from domain.target import Target
 from tools import docker_effects, docker_events, docker_facts, docker_stream
 from tools.docker_errors import told_apart
+from tools.docker_events import stamp
 from tools.docker_host import Host, exactly
 from tools.docker_own import own_container_id
 
@@ -91,12 +91,6 @@ class DockerHosts:
         local = (host.name for host in self._hosts.values() if host.url.startswith("unix:"))
         return next(local, "")
 
-    async def silent_hosts(self) -> dict[str, str]:
-        """The hosts that list no containers now, with the reason."""
-        hosts = list(self._hosts.values())
-        answers = await asyncio.gather(*(_reason_for_silence(host) for host in hosts))
-        return {host.name: why for host, why in zip(hosts, answers, strict=True) if why}
-
     async def facts(self, target: Target) -> ContainerFacts:
         """Inspect by host and full id. Raises NotFound, Transient, Permanent."""
         return await self._host(target).look_up(target)
@@ -135,16 +129,23 @@ class DockerHosts:
         """Do one effect, once. Raises NotFound, Conflict, Permanent; Transient when unknown."""
         return await docker_effects.perform(self._host(effect.target), effect)
 
-    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
-        """What the daemon still tells of this container from then until now, oldest first.
+    async def remembered(
+        self, target: Target, *, since: datetime, until: datetime
+    ) -> list[ContainerEvent]:
+        """What the daemon still tells of this container between these times, oldest first.
 
+        They are times of the daemon's own clock; an `until` that it has not reached is waited for.
         Raises Transient, Permanent.
         """
         host, container = self._host(target), exactly(target)
-        return await host.call(
+        filters = docker_events.of_container(container)
+        told = await host.call(
             f"ask what happened to {target.name!r}",
-            lambda client: docker_events.of_container(client, host.name, container, since),
+            lambda client: client.happened(stamp(since), stamp(until), filters),
         )
+        reducer = docker_events.Reducer(host.name)
+        with told_apart(host.name, f"understand what happened to {target.name!r}"):
+            return [event for one in told if (event := reducer.reduce(one)) is not None]
 
     def events(self, since: Mapping[str, datetime] | None) -> AsyncGenerator[ContainerEvent, None]:
         """The event stream of all hosts, from `since` on; close it with `aclose()`.
@@ -167,40 +168,17 @@ class DockerHosts:
 async def _listing(host: Host) -> list[ContainerFacts] | str:
     """Every container of one host, or why there is no answer."""
     try:
-        async with _in_time(host):
-            found = await asyncio.gather(*(_present(host, one) for one in await _listed(host)))
+        async with asyncio.timeout(min(LISTING_S, host.timeout_s)):
+            await host.reach()
+            listed = await host.call(
+                "list containers", lambda client: client.containers(all=True, quiet=True)
+            )
+            found = await asyncio.gather(*(_present(host, entry["Id"]) for entry in listed))
+    except TimeoutError:
+        return f"Docker host {host.name!r}: no list of containers in {LISTING_S:g} s"
     except NightshiftError as error:
         return str(error)
     return [facts for facts in found if facts is not None]
-
-
-async def _reason_for_silence(host: Host) -> str:
-    """Why there is no answer; nothing where there is."""
-    try:
-        async with _in_time(host):
-            await _listed(host)
-    except NightshiftError as error:
-        return str(error)
-    return ""
-
-
-@asynccontextmanager
-async def _in_time(host: Host) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(min(LISTING_S, host.timeout_s)):
-            yield
-    except TimeoutError:
-        late = f"Docker host {host.name!r}: no list of containers in {LISTING_S:g} s"
-        raise Transient(late) from None
-
-
-async def _listed(host: Host) -> list[str]:
-    """The ids of every container. Raises what `Host.call` raises."""
-    await host.reach()
-    listed = await host.call(
-        "list containers", lambda client: client.containers(all=True, quiet=True)
-    )
-    return [str(entry["Id"]) for entry in listed]
 
 
 async def _present(host: Host, container_id: str) -> ContainerFacts | None:

@@ -125,6 +125,6 @@ def _components(store: Store, deps: Deps) -> dict[str, Component]:
         return "ok"
 
     async def docker() -> str:
-        return "; ".join((await deps.containers.silent_hosts()).values()) or "ok"
+        return "; ".join((await deps.containers.inventory()).unreachable.values()) or "ok"
 
     return {"database": database, "docker": docker}

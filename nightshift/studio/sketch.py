@@ -33,9 +33,10 @@ class Sketch:
         self, incident: str, *, evidence: Sequence[Evidence] = (), **known: Any
     ) -> None:
         """Set what has become known of an incident that goes on."""
-        if not await self._over(incident):
+        if await self._over(incident):
+            self._see(incident, evidence)
+        else:
             await self._ledger.update(incident, evidence=evidence, **known)
-        self._see(incident, evidence)
 
     async def keep_evidence(self, incident: str, evidence: Sequence[Evidence]) -> list[str]:
         """A fork counts its rounds as the first run did: its observations must not mix."""

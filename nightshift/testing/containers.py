@@ -160,11 +160,6 @@ class FakeContainers:
         found = [facts for facts in self if facts.target.host not in self.unreachable]
         return Inventory(containers=found, unreachable=dict(self.unreachable), own_host="local")
 
-    async def silent_hosts(self) -> dict[str, str]:
-        """Those that are `unreachable`."""
-        await self._answering("silent_hosts")
-        return dict(self.unreachable)
-
     async def facts(self, target: Target) -> ContainerFacts:
         """Inspect by full id. Raises NotFound."""
         await self._answering("facts")
@@ -193,10 +188,13 @@ class FakeContainers:
             self._clock.advance(0)
         raise trouble.error
 
-    async def remembered(self, target: Target, *, since: datetime) -> list[ContainerEvent]:
-        """The container's own part of the story, from then on."""
+    async def remembered(
+        self, target: Target, *, since: datetime, until: datetime
+    ) -> list[ContainerEvent]:
+        """The container's own part of the story between these times."""
         await self._answering("remembered")
-        return [one for one in self.story if one.container_id == target.id and one.at >= since]
+        own = [one for one in self.story if one.container_id == target.id]
+        return [one for one in own if since <= one.at <= until]
 
     async def events(self, since: Mapping[str, datetime] | None) -> AsyncIterator[ContainerEvent]:
         """The story so far, from `since` on, then whatever happens next."""

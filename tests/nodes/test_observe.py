@@ -7,6 +7,7 @@ from domain.evidence import situation
 from domain.ports import Answer, Sample
 from domain.state import IncidentState
 from nightshift.testing import T0, World, container, firing
+from nodes import observe_stop
 from nodes.monitor import monitor
 from tests.nodes.steps import Begin, Run, Words
 
@@ -130,6 +131,22 @@ async def test_a_docker_that_tells_no_events_leaves_a_death_unexplained(
     state = await begin()
     world.containers.crash("web")
     world.containers.errors["remembered"] = Permanent("403 Forbidden")
+    state = await run(state, monitor)
+    found = situation(await world.store.evidence(state["incident"], state["evidence"]))
+
+    assert found["stop"]["by"] == "unexplained"
+
+
+async def test_a_docker_that_is_mute_about_the_past_holds_nothing_up(
+    world: World, begin: Begin, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for a bounded time, within that of the look: then a person is."""
+    looks = observe_stop.STREAM_LOOKS * observe_stop.STREAM_LOOK_S
+    assert looks + observe_stop.REMEMBERING_S < world.limits.evidence_deadline_s
+    monkeypatch.setattr(observe_stop, "REMEMBERING_S", 0.05)
+    state = await begin()
+    world.containers.crash("web")
+    world.containers.silent.add("remembered")
     state = await run(state, monitor)
     found = situation(await world.store.evidence(state["incident"], state["evidence"]))
 

@@ -15,7 +15,7 @@ from domain.remedy import Effect, Precondition, Verb
 from domain.target import Target
 from lab.standins.docker import DockerStandin, running
 from lab.world import Pace, Service, World
-from tools import docker_facts, docker_stream
+from tools import docker_facts, docker_host, docker_stream
 from tools.docker import DockerHosts
 from tools.docker_effects import memswap_for
 
@@ -65,25 +65,30 @@ async def test_no_hosts_means_the_local_socket() -> None:
 async def test_a_host_that_is_down_is_named_and_blinds_nobody(world: World, url: str) -> None:
     """The others are listed; the reason is beside the name."""
     async with DockerHosts({"nas": url, "attic": DEAD}) as hosts:
-        inventory, silent = await hosts.inventory(), await hosts.silent_hosts()
+        inventory = await hosts.inventory()
 
-    assert silent == inventory.unreachable
     assert [facts.target.key for facts in inventory.containers] == ["container:nas/web"]
     assert list(inventory.unreachable) == ["attic"]
     assert "could not connect" in inventory.unreachable["attic"]
 
 
-async def test_an_inspection_is_understood_once_while_it_says_the_same(
-    world: World, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The daemon is asked each time; its words are parsed when they are others than before."""
-    parsed, parse = list[str](), docker_facts.facts
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names in the inspections that were parsed."""
+    names, parse = list[str](), docker_facts.facts
 
     def counted(inspect: docker_facts.Inspect, *, host: str) -> ContainerFacts:
-        parsed.append(inspect["State"]["Status"])
+        names.append(inspect["Name"])
         return parse(inspect, host=host)
 
     monkeypatch.setattr(docker_facts, "facts", counted)
+    return names
+
+
+async def test_an_inspection_is_understood_once_while_it_says_the_same(
+    world: World, url: str, parsed: list[str]
+) -> None:
+    """The daemon is asked each time; its words are parsed when they are others than before."""
     still = world.add(Service(name="still", health=False))
     target = Target(host="nas", id=still, name="still", service="still")
     async with DockerHosts({"nas": url}) as hosts:
@@ -92,7 +97,34 @@ async def test_an_inspection_is_understood_once_while_it_says_the_same(
         seen += [(await hosts.facts(target)).status for _ in range(2)]
 
     assert seen == ["running", "running", "exited", "exited"]
-    assert parsed == ["running", "exited"]
+    assert parsed == ["/still", "/still"]
+
+
+async def test_a_daemon_that_does_not_tell_the_past_in_time_is_given_up(
+    world: World, standin: DockerStandin, url: str
+) -> None:
+    """The connection itself has a time-out, so that no thread waits for ever: then all goes on."""
+    standin.faults.add("/events", delay_s=30)
+    now = world.clock.now()
+    async with DockerHosts({"nas": url}, timeout_s=0.3) as hosts:
+        asked = (hosts.remembered(web(world), since=now, until=now) for _ in range(8))
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(one) for one in found} == {Transient}
+        assert (await hosts.facts(web(world))).running
+
+
+async def test_the_oldest_inspection_makes_room(
+    world: World, url: str, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more than so many are remembered, and those that were understood last."""
+    monkeypatch.setattr(docker_host, "KEPT", 2)
+    a, b, c = (world.add(Service(name=name, health=False)) for name in "abc")
+    host = docker_host.Host("nas", url, timeout_s=5, stop_grace_s=1)
+    for one in (a, b, c, c, b, a):
+        await host.inspect(one)
+    host.close()
+
+    assert parsed == ["/a", "/b", "/c", "/a"]
 
 
 async def test_a_log_is_read_without_another_inspection(
