@@ -10,8 +10,10 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import httpx
 from pydantic import BaseModel
 
 from domain.alert import Alert
@@ -79,6 +81,8 @@ def report(batches: list[Batch]) -> OverheadReport:
 async def _batch(folder: Path, before: int, incidents: int, tell: Tell) -> Batch:
     async with served(folder) as (world, server, chat):
         await _play(world, server, chat, f"warm-{before}", AT_ONCE)
+        if before:
+            await until(partial(_remembers, server), "memory was not filled from the ledger")
         spent, told = cpu_seconds(server.pid), 0
         for first in range(0, incidents, AT_ONCE):
             count = min(AT_ONCE, incidents - first)
@@ -87,6 +91,13 @@ async def _batch(folder: Path, before: int, incidents: int, tell: Tell) -> Batch
             tell(f"{told} of {incidents} incidents, {before} in the ledger before")
         cost = (cpu_seconds(server.pid) - spent) / incidents * 1000
     return Batch(before=before, incidents=incidents, cpu_ms_per_incident=round(cost, 1))
+
+
+async def _remembers(server: Server) -> bool:
+    """Whether the index has all past incidents: filling it anew is the start's cost."""
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        answer = await http.get(f"{server.url}/ready")
+    return bool(answer.json()["components"].get("memory") == "ok")
 
 
 async def _play(world: World, server: Server, chat: Telegram, name: str, count: int) -> None:
