@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 
-from domain.errors import NightshiftError, Permanent, Transient, Unreadable
-from domain.notice import Message, Notifier
+from domain.errors import NightshiftError, Permanent, Transient
+from domain.notice import Notifier
 from domain.ports import Clock
-from domain.store import Digest, Digests, Draft, Outbox, Reading
+from domain.store import Digest, Digests, Draft, Outbox
 from nightshift.crowd import Crowd
-from nightshift.render import render, unreadable
+from nightshift.scribe import Scribe
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ ALONE: Final = 20
 
 async def run_outbox(
     outbox: Outbox,
-    reading: Reading,
+    scribe: Scribe,
     notifier: Notifier,
     clock: Clock,
     *,
@@ -51,7 +51,7 @@ async def run_outbox(
     whoever wrote an event, spares it the wait of `poll_s`. With `digests`, what comes after
     `digest_after` first messages within a minute goes out as one.
     """
-    courier = Courier(outbox, reading, notifier, clock, min_interval_s=min_interval_s)
+    courier = Courier(outbox, scribe, notifier, clock, min_interval_s=min_interval_s)
     if digests is not None:
         between = timedelta(seconds=max(min_interval_s, DIGEST_EVERY_S))
         courier.crowd = Crowd(digests, notifier, clock, after=digest_after, between=between)
@@ -73,14 +73,14 @@ class Courier:
     def __init__(
         self,
         outbox: Outbox,
-        reading: Reading,
+        scribe: Scribe,
         notifier: Notifier,
         clock: Clock,
         *,
         min_interval_s: float = 3.0,
     ) -> None:
         self._outbox = outbox
-        self._reading = reading
+        self._scribe = scribe
         self._notifier = notifier
         self._clock = clock
         self._between = timedelta(seconds=min_interval_s)
@@ -189,16 +189,9 @@ class Courier:
             log.warning("not_recorded", channel=self._notifier.name, error=str(error))
 
     async def _send(self, draft: Draft) -> str:
-        message = await self._message(draft)
+        message = await self._scribe.message(draft)
         before = self._unrecorded.get(draft.incident, draft)
         return await self._notifier.deliver(message, before.external_id)
-
-    async def _message(self, draft: Draft) -> Message:
-        try:
-            incident, timeline = await self._reading.story(draft.incident)
-        except Unreadable as error:
-            return unreadable(draft.incident, str(error), loud=draft.loud)
-        return render(incident, timeline, loud=draft.loud)
 
     async def _hold(self, draft: Draft, error: Transient) -> None:
         """Limits and outages are the channel's, not one message's: all wait, and none overtakes.

@@ -34,6 +34,7 @@ from nightshift.outbox import run_outbox
 from nightshift.own_tools import kinds_of, open_tools
 from nightshift.retention import keep_checkpoints
 from nightshift.runs import Runs
+from nightshift.scribe import Scribe
 from nightshift.service import Service
 from nightshift.settings import Settings
 from nightshift.sharing import SharedSurveys
@@ -290,13 +291,13 @@ def _background(
     crew: Crew,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What runs beside the workers: couriers and their wake-up call, audit, retention, refill."""
-    clock = deps.clock
+    clock, scribe = deps.clock, Scribe(store)
     wakeups = {notifier.name: asyncio.Event() for notifier in notifiers}
 
     def courier(notifier: Notifier) -> Coroutine[Any, Any, None]:
         return run_outbox(
             store,
-            store,
+            scribe,
             crew.held(f"outbox-{notifier.name}", notifier),
             clock,
             digests=store,

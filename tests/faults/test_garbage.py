@@ -9,6 +9,7 @@ from sqlalchemy import text
 from domain.errors import Unreadable
 from domain.notice import Message
 from nightshift.outbox import Courier
+from nightshift.scribe import Scribe
 from nightshift.testing import firing
 from tests.faults.workers import Worker, at_work
 
@@ -80,7 +81,7 @@ async def test_an_incident_that_cannot_be_read(service: Worker, column: str) -> 
     await spoil(service, f"UPDATE incidents SET {column} = '{{torn' WHERE id = :of", one)  # noqa: S608  # names of ours
     await driven(service, one, other)
     store, letters = service.world.store, Letters()
-    await Courier(store, store, letters, service.world.clock).round()
+    await Courier(store, Scribe(store), letters, service.world.clock).round()
     found = await ends(service)
     with pytest.raises(Unreadable, match="cannot be read"):
         await store.incident(one)
@@ -153,6 +154,6 @@ async def test_a_draft_that_cannot_be_read(service: Worker) -> None:
     await driven(service, one, other)
     await spoil(service, "UPDATE outbox SET version = 'torn' WHERE incident = :of", one)
     store, letters = service.world.store, Letters()
-    await Courier(store, store, letters, service.world.clock).round()
+    await Courier(store, Scribe(store), letters, service.world.clock).round()
 
     assert list(letters.sent) == [other]

@@ -10,6 +10,7 @@ from domain.notice import Message
 from memory.store import Store, open_store
 from nightshift.heard import HeardNotifier
 from nightshift.outbox import Courier
+from nightshift.scribe import Scribe
 from nightshift.testing import StillClock, firing
 from tests.faults.houses import House, down, lying, slow
 
@@ -65,7 +66,7 @@ async def opened(store: Store, clock: StillClock, number: int) -> str:
 async def test_down_for_an_hour(store: Store, clock: StillClock) -> None:
     """Thirty incidents in an hour without a network: all told afterwards, oldest first."""
     chat = Chat()
-    courier = Courier(store, store, chat, clock)
+    courier = Courier(store, Scribe(store), chat, clock)
     chat.trouble = Transient("Telegram cannot be reached")
     told = []
     for number in range(30):
@@ -84,10 +85,10 @@ async def test_down_over_a_restart(store: Store, clock: StillClock) -> None:
     chat = Chat()
     chat.trouble = Transient("Telegram cannot be reached")
     told = [await opened(store, clock, number) for number in range(3)]
-    await rounds(Courier(store, store, chat, clock), clock, for_s=600)
+    await rounds(Courier(store, Scribe(store), chat, clock), clock, for_s=600)
     told.append(await opened(store, clock, 3))
     chat.trouble = None
-    await rounds(Courier(store, store, chat, clock), clock, for_s=10)
+    await rounds(Courier(store, Scribe(store), chat, clock), clock, for_s=10)
 
     assert chat.taken == told
 
@@ -95,7 +96,7 @@ async def test_down_over_a_restart(store: Store, clock: StillClock) -> None:
 async def test_a_pause_asked_for_is_kept_to_the_second(store: Store, clock: StillClock) -> None:
     """`retry_after` is for the whole channel; not a request before it is over."""
     chat = Chat()
-    courier = Courier(store, store, chat, clock)
+    courier = Courier(store, Scribe(store), chat, clock)
     incident = await opened(store, clock, 0)
     chat.trouble = Transient("Telegram asks for a pause", retry_after=240.0)
     pause = await courier.round()
@@ -135,7 +136,7 @@ async def test_slow_and_counted(store: Store, clock: StillClock) -> None:
     """A send without an answer is sent again; what may stand twice is counted, and only that."""
     chat = Chat()
     heard = HeardNotifier(chat, clock)
-    courier = Courier(store, store, heard, clock)
+    courier = Courier(store, Scribe(store), heard, clock)
     for number in range(3):
         await opened(store, clock, number)
     chat.trouble = Unanswered("Telegram did not answer in time; it may have delivered")

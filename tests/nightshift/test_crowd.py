@@ -13,6 +13,7 @@ from domain.store import Digest, Draft
 from memory.store import Store, open_store
 from nightshift.crowd import Crowd
 from nightshift.outbox import Courier
+from nightshift.scribe import Scribe
 from nightshift.testing import StillClock, firing
 
 
@@ -44,7 +45,7 @@ class Desk:
 
     def __init__(self, store: Store, clock: StillClock) -> None:
         self.store, self.clock, self.chat = store, clock, Chat()
-        self.courier = Courier(store, store, self.chat, clock)
+        self.courier = Courier(store, Scribe(store), self.chat, clock)
         self.courier.crowd = self.crowd()
 
     def crowd(self) -> Crowd:

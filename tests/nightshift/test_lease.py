@@ -16,6 +16,7 @@ from nightshift.clock import SystemClock
 from nightshift.crew import Work
 from nightshift.lease import HeldNotifier, Lease
 from nightshift.outbox import run_outbox
+from nightshift.scribe import Scribe
 from tests.stores import alert
 
 TERM_S, RENEW_S = 0.6, 0.1
@@ -162,7 +163,7 @@ async def test_no_message_is_sent_by_two(postgres: str) -> None:
             assert isinstance(store, ClusterStore)
             lease = Lease(Abrupt(store), "outbox-console", term_s=TERM_S)
             held = HeldNotifier(channel, lease, margin_s=0.1)
-            work = partial(run_outbox, store, store, held, clock)
+            work = partial(run_outbox, store, Scribe(store), held, clock)
             couriers[lease] = asyncio.create_task(lease.run(work, renew_s=RENEW_S))
         found = await store.accept([alert(f"n{number}") for number in range(40)])
         await until(lambda: len(channel.sent) >= 10)

@@ -12,6 +12,7 @@ from domain.incident import Incident
 from domain.notice import Message
 from domain.store import Draft, TimelineEvent
 from nightshift.outbox import ALONE, LONGEST_BACKOFF_S, REFUSED_S, Courier, backoff, run_outbox
+from nightshift.scribe import Scribe
 from nightshift.testing import T0, StillClock, firing
 
 
@@ -105,7 +106,7 @@ def channel() -> ListChannel:
 @pytest.fixture
 def courier(books: ListBooks, channel: ListChannel, clock: StillClock) -> Courier:
     """The worker under test."""
-    return Courier(books, books, channel, clock)  # type: ignore[arg-type]  # only what it asks for
+    return Courier(books, Scribe(books), channel, clock)  # type: ignore[arg-type]  # only what it asks for
 
 
 async def test_a_first_message_goes_out_at_once(
@@ -304,7 +305,7 @@ async def test_the_worker_wakes_when_told(
     sent = asyncio.Event()
     channel.on_taken = sent.set
     clock.sleep = lambda _: asyncio.sleep(3600)  # type: ignore[method-assign,assignment]  # time stands still
-    work = run_outbox(books, books, channel, clock, wakeup=books.news)  # type: ignore[arg-type]  # only what it asks for
+    work = run_outbox(books, Scribe(books), channel, clock, wakeup=books.news)  # type: ignore[arg-type]  # only what it asks for
     worker = asyncio.create_task(work)
     await asyncio.sleep(0)
 
