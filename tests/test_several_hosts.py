@@ -9,13 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from domain.errors import NotFound
 from lab.alerting import first_incidents
 from lab.processes import Processes, environment, free_port
 from lab.standins.docker import DockerStandin
@@ -105,9 +106,10 @@ class Fleet:
         async with asyncio.timeout(PATIENCE_S), opening as store:
             while True:
                 await hold.reached.wait()
-                told = [event.kind for event in await store.timeline(incident)]
-                if "diagnosis" in told:
-                    return hold
+                with suppress(NotFound):  # accepted, and not sorted yet
+                    told = [event.kind for event in await store.timeline(incident)]
+                    if "diagnosis" in told:
+                        return hold
                 earlier, hold = hold, self.looks(name)
                 earlier.let_go()
 

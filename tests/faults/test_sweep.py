@@ -82,7 +82,7 @@ class Flaky:
 
 
 WRITES = (
-    "_keep", "_known", "_record", "_claim", "_reserve", "_call", "_conclude", "_finish", "_done",
+    "_known", "_record", "_claim", "_reserve", "_call", "_conclude", "_finish", "_done",
 )  # fmt: skip
 AROUND = ("_accept", "_saw", "_well", "_take", "_take_turn")
 """What is written before the incident has a worker."""
