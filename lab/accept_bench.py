@@ -34,7 +34,7 @@ TOKEN = "bench"  # noqa: S105  # opens nothing but this bench's own server
 SCOPE = {"bench": "on"}
 STARTING_S = 3600.0
 """A started service takes so long to become healthy: its incident goes on looking."""
-_READY_S = 60.0
+READY_S = 60.0
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -233,12 +233,14 @@ def _bearer() -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKEN}"}
 
 
-async def until(true: Callable[[], Awaitable[bool]], complaint: str) -> None:
+async def until(
+    true: Callable[[], Awaitable[bool]], complaint: str, *, seconds: float = READY_S
+) -> None:
     """Wait until it is true. Raises NotReady."""
-    end = time.monotonic() + _READY_S
+    end = time.monotonic() + seconds
     while not await true():
         if time.monotonic() > end:
-            raise NotReady(f"{complaint} in {_READY_S:g} s")
+            raise NotReady(f"{complaint} in {seconds:g} s")
         await asyncio.sleep(0.1)
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from domain.alert import Alert
 from domain.incident import Episode
-from lab.accept_bench import Server, cpu_seconds, new_alert, start, until
+from lab.accept_bench import READY_S, Server, cpu_seconds, new_alert, start, until
 from lab.load import post_all
 from lab.processes import Processes
 from lab.standins.docker import DockerStandin, running
@@ -33,6 +33,8 @@ from nightshift.clock import SystemClock
 SCOPE = {"bench": "on"}
 AT_ONCE = 4
 BATCH = CROWD // 2
+FILLED_PER_S = 100
+"""How many past incidents a second memory takes in at least."""
 
 
 class Batch(BaseModel):
@@ -82,7 +84,9 @@ async def _batch(folder: Path, before: int, incidents: int, tell: Tell) -> Batch
     async with served(folder) as (world, server, chat):
         await _play(world, server, chat, f"warm-{before}", AT_ONCE)
         if before:
-            await until(partial(_remembers, server), "memory was not filled from the ledger")
+            patience = READY_S + before / FILLED_PER_S
+            filled = partial(_remembers, server)
+            await until(filled, "memory was not filled from the ledger", seconds=patience)
         spent, told = cpu_seconds(server.pid), 0
         for first in range(0, incidents, AT_ONCE):
             count = min(AT_ONCE, incidents - first)

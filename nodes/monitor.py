@@ -28,7 +28,7 @@ from nodes.common_cause import (
 )
 from nodes.observe import GLANCE, observe, observe_alert
 from nodes.reach import surveyed
-from nodes.story import Known, tell
+from nodes.story import tell
 from policy.degraded import silent_hosts, silent_sources
 from policy.place import booting, named_and_silent, place
 from policy.triage import triage
@@ -119,8 +119,7 @@ async def _look(
     heard = "; ".join(part for part in (found.via, _heard(evidence)) if part)
     silent = silent_hosts(seen.docker, seen.cluster) | silent_sources(evidence, unset=_unset(deps))
     said: Plain = {"ids": list(ids), "degraded": {**silent}}
-    seen_now: Known = {"target": found.target, "evidence": evidence}
-    await tell(deps, incident, "evidence", heard, said, **seen_now)
+    await tell(deps, incident, "evidence", heard, said, target=found.target, evidence=evidence)
     return {**known, **await _settle_or_claim(state, deps, evidence, found, seen)}
 
 
@@ -154,8 +153,10 @@ async def _glance(
         return None
     ids = [one.id for one in evidence]
     said: Plain = {"ids": list(ids)}
-    seen_now: Known = {"target": found.target, "evidence": evidence}
-    await tell(deps, state["incident"], "evidence", _heard(evidence), said, **seen_now)
+    heard = _heard(evidence)
+    await tell(
+        deps, state["incident"], "evidence", heard, said, target=found.target, evidence=evidence
+    )
     return {
         "target": found.target.plain(),
         "evidence": [*_still_of(state, found), *ids],
@@ -217,13 +218,12 @@ async def _nobody(
     nobody = "container" if deps.guests is None else "container, guest or node"
     reason = _not_found(alert, found, nobody, silent)
     evidence = await observe_alert(deps, alert, round_)
-    ids = await deps.ledger.keep_evidence(state["incident"], evidence)
     more: Plain = {"tried": list(found.tried), "degraded": {**silent}}
-    await tell(deps, state["incident"], "evidence", reason, more)
+    await tell(deps, state["incident"], "evidence", reason, more, evidence=evidence)
     return {
         "target": None,
         "severity": alert.severity,
-        "evidence": ids,
+        "evidence": [one.id for one in evidence],
         "round": round_,
         "reason": reason,
         "wake_at": None,
