@@ -38,11 +38,10 @@ LOOKS = {"/containers/json$": 3, "/events$": 1}
 
 @dataclass(kw_only=True)
 class Hold:
-    """Keeps the n-th such request, before or after it took effect, until it is let go or lost."""
+    """Keeps the next such request, before or after it took effect, until it is let go or lost."""
 
     method: str
     path: re.Pattern[str]
-    nth: int = 1
     after: bool = False
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -64,17 +63,15 @@ class Gate:
         self.seen: list[str] = []
         self.under_way = 0
 
-    def hold(self, method: str, path: str, *, nth: int = 1, after: bool = False) -> Hold:
-        """Hold the n-th of these requests from now on."""
-        hold = Hold(method=method, path=re.compile(path), nth=nth, after=after)
+    def hold(self, method: str, path: str, *, after: bool = False) -> Hold:
+        """Hold the next of these requests that nothing else holds."""
+        hold = Hold(method=method, path=re.compile(path), after=after)
         self._holds.append(hold)
         return hold
 
-    def count(self, path: str, *, after: str = "") -> int:
-        """How many such requests have come in, after the first one to that other path."""
-        begin = (place for place, one in enumerate(self.seen) if re.search(after, one))
-        seen = self.seen[next(begin, len(self.seen)) :]
-        return sum(bool(re.search(path, one)) for one in seen)
+    def count(self, path: str) -> int:
+        """How many such requests have come in."""
+        return sum(bool(re.search(path, one)) for one in self.seen)
 
     async def when(self, true: Callable[[], bool]) -> None:
         """Return when it is true; looked at whenever a request comes or ends."""
@@ -96,10 +93,10 @@ class Gate:
             self._news.set()
 
     def _met(self, scope: Scope) -> Hold | None:
-        for hold in [one for one in self._holds if one.nth > 0]:
+        for hold in self._holds:
             if hold.method == scope["method"] and hold.path.search(scope["path"]):
-                hold.nth -= 1
-                return hold if hold.nth == 0 else None
+                self._holds.remove(hold)
+                return hold
         return None
 
     async def _pass(self, hold: Hold | None, scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,14 +190,27 @@ class Ward:
         self.incidents += first_incidents(body)
         return self.incidents[-1]
 
-    async def observed(self, name: str) -> None:
-        """Return when the server's first round of evidence is on its way back.
+    async def decided(self, incident: str, name: str) -> tuple[Hold, Hold]:
+        """Hold heal's own look at the target, and the one after it, which may not have come yet.
 
-        The last of it is one more inspect: Docker's client looks how a log is to be read.
+        The looks before it are let go: while one of them is held, nothing can be diagnosed.
         """
-        path = f"/containers/{self.world.get(name).id}"
-        await self.gate.when(lambda: self.gate.count(f"{path}/stats$") > 0)
-        await self.gate.when(lambda: self.gate.count(f"{path}/json$", after=f"{path}/logs$") > 0)
+        path = f"/{self.world.get(name).id}/json$"
+        held = self.gate.hold("GET", path)
+        while True:
+            async with asyncio.timeout(PATIENCE_S):
+                await held.reached.wait()
+            following = self.gate.hold("GET", path)
+            if await self.told(incident, "diagnosis"):
+                return held, following
+            held.let_go()
+            held = following
+
+    async def told(self, incident: str, kind: str) -> bool:
+        """Whether its timeline has such an event."""
+        async with self.http as http:
+            answer = await http.get(f"/incidents/{incident}")
+        return kind in [event["kind"] for event in answer.json()["timeline"]]
 
     async def until(self, incident: str, kind: str) -> None:
         """Follow the incident's stream to an event of that kind."""
@@ -251,11 +261,10 @@ async def while_observing(ward: Ward, name: str) -> None:
 async def before_the_intent(ward: Ward, name: str) -> None:
     """Decided, and looking at the target once more before the promise is written."""
     incident = await ward.hangs(name)
-    await ward.observed(name)
-    held = ward.gate.hold("GET", f"/{ward.world.get(name).id}/json$")
-    await held.reached.wait()
+    held, following = await ward.decided(incident, name)
     await ward.kill()
     held.let_go(lost=True)
+    following.let_go()
 
     assert await ward.journal(incident) == []
 
@@ -263,8 +272,8 @@ async def before_the_intent(ward: Ward, name: str) -> None:
 async def after_the_intent(ward: Ward, name: str) -> None:
     """The promise is written, the call is not made."""
     incident = await ward.hangs(name)
-    await ward.observed(name)
-    held = ward.gate.hold("GET", f"/{ward.world.get(name).id}/json$", nth=2)
+    before, held = await ward.decided(incident, name)
+    before.let_go()
     await held.reached.wait()
     await ward.kill()
     held.let_go(lost=True)
