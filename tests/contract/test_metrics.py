@@ -119,7 +119,7 @@ async def test_no_answer_in_time_is_transient(ground: Ground) -> None:
     with ground.frozen(), pytest.raises(Transient, match="did not answer within"):
         await hurried.instant("up")
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     hurried.close()
 
 

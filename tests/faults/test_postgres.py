@@ -230,7 +230,7 @@ async def test_slow(postgres: str) -> None:
                 await store.accept([firing()])
             took = time.monotonic() - began
 
-        assert took < 4
+        assert took < 20
         assert await store.accept([firing()])
 
 

@@ -255,7 +255,7 @@ async def test_open_streams_end_with_the_server(standin: DockerStandin) -> None:
         await standin.faults.arrived("/events")
 
     with pytest.raises(httpx.HTTPError):
-        await asyncio.wait_for(reading, 2)
+        await asyncio.wait_for(reading, 10)
 
 
 async def _read(url: str) -> None:

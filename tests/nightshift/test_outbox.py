@@ -310,7 +310,7 @@ async def test_the_worker_wakes_when_told(
     await asyncio.sleep(0)
 
     books.tell("a")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await sent.wait()
 
     assert channel.taken == [("a", None, False)]

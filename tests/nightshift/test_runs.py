@@ -484,19 +484,13 @@ async def test_stopping_ends_idle_workers(world: World, saver: Saver) -> None:
     assert (await world.store.incident(incident)).status == "open"
 
 
-async def is_driven(world: World) -> None:
-    """Return when the only job is taken."""
-    async with asyncio.timeout(10):
-        while await world.store.next_due() is not None:
-            await world.store.wait_change(None, timeout=0.02)
-
-
 async def test_a_drained_run_ends_after_its_node(world: World, saver: Saver) -> None:
     """The job is given back at once, and the next process goes on with the next node."""
-    go = asyncio.Event()
+    looking, go = asyncio.Event(), asyncio.Event()
     inventory = world.containers.inventory
 
     async def slow() -> Any:
+        looking.set()
         await go.wait()
         return await inventory()
 
@@ -504,7 +498,7 @@ async def test_a_drained_run_ends_after_its_node(world: World, saver: Saver) -> 
     incident = await crashed(world)
     runs = Runs(world.store, world.deps, saver)
     worker = asyncio.create_task(runs.work())
-    await is_driven(world)
+    await asyncio.wait_for(looking.wait(), 10)
     runs.stop()
     go.set()
     await asyncio.wait_for(worker, 10)

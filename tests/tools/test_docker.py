@@ -207,7 +207,7 @@ async def test_a_slow_daemon_is_given_up_and_holds_nobody_else_up(
     world: World, standin: DockerStandin, url: str
 ) -> None:
     """The call ends in time; the loop goes on meanwhile."""
-    standin.faults.add("/json", delay_s=5)
+    standin.faults.add("/json", delay_s=30)
     started, ticks = time.monotonic(), 0
     async with DockerHosts({"nas": url}, timeout_s=0.3) as hosts:
         asking = asyncio.ensure_future(hosts.facts(web(world)))
@@ -217,7 +217,7 @@ async def test_a_slow_daemon_is_given_up_and_holds_nobody_else_up(
         with pytest.raises(Transient):
             await asking
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert ticks > 5
 
 
@@ -225,9 +225,9 @@ async def test_an_effect_whose_caller_gave_up_in_the_queue_is_never_sent(
     world: World, standin: DockerStandin, url: str
 ) -> None:
     """All threads are busy; the caller is cancelled; later nothing happens."""
-    async with DockerHosts({"nas": url}, timeout_s=0.5) as hosts:
+    async with DockerHosts({"nas": url}, timeout_s=5) as hosts:
         effect = await order(hosts, web(world), "restart")
-        standin.faults.add("/logs", delay_s=0.3)
+        standin.faults.add("/logs", delay_s=2)
         busy = [asyncio.ensure_future(hosts.logs(web(world), lines=1)) for _ in range(8)]
         await standin.faults.arrived("/logs", count=8)
         late = asyncio.ensure_future(hosts.perform(effect))

@@ -106,7 +106,7 @@ async def test_nobody_there_is_transient_at_once() -> None:
     with pytest.raises(Transient, match="cannot be reached") as caught:
         await metrics.instant("up")
 
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert "hunter2" not in repr(caught.value)
     metrics.close()
 

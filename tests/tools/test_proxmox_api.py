@@ -90,13 +90,13 @@ async def test_a_certificate_of_strangers_is_refused() -> None:
 async def test_a_slow_proxmox_holds_nobody_longer_than_the_limit() -> None:
     """Every call has its end."""
     async with rig(timeout_s=0.3) as made:
-        made.standin.faults.add("status/current", delay_s=1.5)
+        made.standin.faults.add("status/current", delay_s=30)
         began = time.monotonic()
 
         with pytest.raises(Transient, match=r"did not answer in time|no answer in"):
             await made.proxmox.guest(made.target("web"))
 
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

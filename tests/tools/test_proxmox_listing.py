@@ -71,13 +71,13 @@ async def test_a_node_that_fails_is_named(shopped: Rig, path: str) -> None:
 async def test_a_slow_node_holds_nobody_up(shopped: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts as unreachable after a while."""
     monkeypatch.setattr(proxmox_listing, "LISTING_S", 0.3)
-    shopped.standin.faults.add("pve2/qemu$", delay_s=2.0)
+    shopped.standin.faults.add("pve2/qemu$", delay_s=30)
     began = time.monotonic()
 
     found = await shopped.proxmox.inventory()
 
     assert "did not list its guests" in found.unreachable["pve2"]
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 async def test_a_guest_whose_configuration_cannot_be_read_is_unknown(shopped: Rig) -> None:
