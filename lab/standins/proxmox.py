@@ -35,8 +35,6 @@ __all__ = ["ProxmoxStandin", "Served", "running"]
 
 ROOT = "/api2/json"
 _VMID_MIN = 100
-_GRACE_S = 2
-"""A client that does not answer the end of TLS is not waited for any longer (seconds)."""
 _MUTE = {401, 595, 596, 599}
 """Refusals that come before there is a body."""
 
@@ -142,7 +140,6 @@ async def running(
             http=ReasonProtocol,
             ssl_certfile=made.certificate,
             ssl_keyfile=made.key,
-            timeout_graceful_shutdown=_GRACE_S,
         )
         async with served as url:
             yield Served(host=url.removeprefix("https://"), ca=made.ca)

@@ -12,14 +12,28 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+GRACE_S = 2
+"""How long a connection that begins while the server ends may take to end."""
+
 
 class _Server(uvicorn.Server):
-    """A server that leaves the process's signal handlers alone."""
+    """A server that leaves the process's signal handlers alone, and no connection behind."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Install nothing."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Hang up on all: a client need not answer the end of TLS, and would be waited for."""
+        self._hang_up()
+        await super().shutdown(sockets)
+        self._hang_up()
+        await asyncio.sleep(0)  # a transport closes its socket in the loop's next turn
+
+    def _hang_up(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 class _Ending:
@@ -76,6 +90,7 @@ async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
             lifespan="off",
             proxy_headers=False,
             timeout_keep_alive=60,
+            timeout_graceful_shutdown=GRACE_S,
             **options,
         )
     )
