@@ -31,7 +31,10 @@ def plain_text(text: str) -> str:
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment, exact to the microsecond, stored as an integer so that SQL can count with it."""
+    """A moment, exact to the microsecond, stored as an integer so that SQL can count with it.
+
+    What is none raises Unreadable: a file takes any word in any column.
+    """
 
     impl = BigInteger
     cache_ok = True
@@ -42,7 +45,10 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """To an aware UTC datetime."""
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+        try:
+            return None if value is None else EPOCH + timedelta(microseconds=value)
+        except (TypeError, OverflowError):
+            raise Unreadable(f"a stored time cannot be read: {str(value)[:GARBAGE]}") from None
 
 
 class Words(TypeDecorator[str]):

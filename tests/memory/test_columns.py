@@ -1,12 +1,15 @@
 """memory/columns.py."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects.sqlite import dialect
 
 from domain.alert import Alert
+from domain.errors import Unreadable
 from memory.columns import Instant, Shaped, micros, plain_text
 from tests.stores import alert
 
@@ -27,6 +30,13 @@ def test_moments_sort_whatever_their_zone() -> None:
 
     assert micros(here) == micros(datetime(2026, 1, 1, tzinfo=UTC))
     assert micros(here.replace(tzinfo=None)) == micros(here) + 7_200_000_000
+
+
+@pytest.mark.parametrize("stored", ["soon", 10**20])
+def test_what_is_no_moment_cannot_be_read(stored: Any) -> None:
+    """It is told as damage, which a worker outlives."""
+    with pytest.raises(Unreadable, match="a stored time cannot be read"):
+        Instant().process_result_value(stored, SQLITE)
 
 
 def test_a_record_survives() -> None:
