@@ -1,13 +1,14 @@
 """Conditions over a situation in the Common Expression Language, by cel-python.
 
 A condition is text until `Conditions.compile` has read it once. What was not observed never
-raises: it makes a condition not hold. Not here: runbooks, or what follows from a condition.
+raises: it makes a condition not hold. Not here: what can be told from the text alone
+(condition_text.py), runbooks, or what follows from a condition.
 """
 
 import json
 import logging
 import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,16 +16,12 @@ import celpy
 from celpy import celtypes
 from celpy.adapter import json_to_cel
 from celpy.celparser import CELParseError
-from celpy.evaluation import CELEvalError, CELSyntaxError, base_functions
-from lark import Token, Tree
+from celpy.evaluation import CELEvalError, CELSyntaxError
 
 from domain.plain import JsonValue, Plain
-from tools.vocabulary import EXAMPLE, KINDS, is_field, unknown
+from tools.condition_text import BadCondition, Node, Path, checked, conjuncts, read_by
+from tools.vocabulary import EXAMPLE, KINDS
 
-Node = Tree[Token]
-MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
-FUNCTIONS = MACROS | {"has", "dyn"} | {name for name in base_functions if name.isidentifier()}
-TYPES = frozenset({"bool", "bytes", "double", "int", "list", "map", "string", "type", "uint"})
 FAILURES = (
     CELEvalError,
     CELSyntaxError,
@@ -40,18 +37,8 @@ DATA_DEPENDENT = (IndexError, ZeroDivisionError)
 """Failures over the example that say nothing about other situations."""
 
 
-class BadCondition(ValueError):
-    """The text is no condition; `line` and `column` count from 1 within it."""
-
-    def __init__(self, message: str, *, line: int = 1, column: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
-
-
 KEPT_ANSWERS = 256
 """Answers kept of one term: states and exit codes are few, log lines are not."""
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,14 +127,9 @@ class Conditions:
         not true or false.
         """
         tree = self._parse(text)
-        try:
-            _check_calls(tree)
-            names = _known(_names(tree), self._own)
-            _check_fields(tree)
-        except RecursionError:
-            raise BadCondition("it is nested too deeply") from None
-        terms = tuple(self._shared(term, text) for term in _conjuncts(tree))
-        return Condition(text=text, kinds=names, terms=terms)
+        kinds = checked(tree, self._own)
+        terms = tuple(self._shared(term, text) for term in conjuncts(tree))
+        return Condition(text=text, kinds=kinds, terms=terms)
 
     def _parse(self, text: str) -> Node:
         try:
@@ -168,9 +150,8 @@ class Conditions:
     def _term(self, tree: Node, source: str) -> Term:
         where = tree.meta
         program = self._environment.program(tree, functions=_COMPARISONS)
-        reads = tuple(sorted({tuple(map(str, path)) for path in _reads(tree, frozenset())}))
-        term = Term(text=source, program=program, reads=reads)
-        if self._own & {kind for kind, *_ in reads}:
+        term = Term(text=source, program=program, reads=read_by(tree))
+        if self._own & {kind for kind, *_ in term.reads}:
             return term
         try:
             result = program.evaluate(cast(Any, self._example))
@@ -228,102 +209,6 @@ def _cel(value: JsonValue | Plain, trial: bool) -> Any:
     if isinstance(value, list):
         return celtypes.ListType([_cel(item, trial) for item in value])
     return json_to_cel(value)
-
-
-def _conjuncts(tree: Node) -> list[Node]:
-    """The terms that `&&` joins on the top level, from left to right."""
-    while tree.data in ("expr", "conditionalor") and len(tree.children) == 1:
-        tree = cast(Node, tree.children[0])
-    if tree.data != "conditionaland":
-        return [tree]
-    *left, last = (cast(Node, child) for child in tree.children)
-    return [term for child in left for term in _conjuncts(child)] + [last]
-
-
-def _names(tree: Node) -> Iterator[Token]:
-    """The free names of an expression."""
-    return (path[0] for path in _reads(tree, frozenset()))
-
-
-def _reads(tree: Node, bound: frozenset[str]) -> Iterator[tuple[Token, ...]]:
-    """Each free name, with the field that is asked of it, if one is.
-
-    A macro's variable is bound in its arguments.
-    """
-    if tree.data == "member_dot":
-        owner, asked = _inner(cast(Node, tree.children[0])), cast(Token, tree.children[1])
-        if owner.data in ("ident", "dot_ident"):
-            yield from ((*path, asked) for path in _reads(owner, bound))
-            return
-    if tree.data in ("ident", "dot_ident"):
-        name = cast(Token, tree.children[0])
-        if name not in bound and name not in TYPES:
-            yield (name,)
-        return
-    if tree.data == "member_dot_arg" and str(tree.children[1]) in MACROS:
-        yield from _reads(cast(Node, tree.children[0]), bound)
-        tree, bound = cast(Node, tree.children[2]), bound | {_variable(tree)}
-    for child in tree.children:
-        if isinstance(child, Tree):
-            yield from _reads(child, bound)
-
-
-def _inner(tree: Node) -> Node:
-    """The node below those that only hold one other."""
-    while len(tree.children) == 1 and isinstance(tree.children[0], Tree):
-        tree = tree.children[0]
-    return tree
-
-
-def _variable(macro: Node) -> str:
-    """The name that a macro's first argument gives to each element."""
-    place = cast(Token, macro.children[1])
-    names = [str(node.children[0]) for node in _argument(macro).find_data("ident")]
-    if len(names) != 1 or names[0] in KINDS:
-        raise _at(place, f"the first argument of {str(place)!r} must be a new name")
-    return names[0]
-
-
-def _argument(macro: Node) -> Node:
-    return cast(Node, cast(Node, macro.children[2]).children[0])
-
-
-def _known(names: Iterator[Token], own: frozenset[str]) -> frozenset[str]:
-    found = list(names)
-    for name in found:
-        if name not in KINDS and name not in own:
-            raise _at(name, unknown(str(name), own))
-    return frozenset(str(name) for name in found)
-
-
-def _check_calls(tree: Node) -> None:
-    """Complain about unknown functions, and macros without a variable and an expression."""
-    for call in tree.find_pred(lambda node: node.data in _CALLS):
-        place = _CALLS[str(call.data)]
-        word, arguments = cast(Token, call.children[place]), call.children[place + 1 :]
-        given = len(cast(Node, arguments[0]).children) if arguments else 0
-        if word not in FUNCTIONS:
-            raise _at(word, f"unknown function {str(word)!r}")
-        if given != _ARGUMENTS.get(str(word), given):
-            raise _at(word, f"{str(word)!r} takes {_ARGUMENTS[str(word)]} argument(s)")
-
-
-_CALLS = {"ident_arg": 0, "dot_ident_arg": 0, "member_dot_arg": 1}
-_ARGUMENTS = {"has": 1, "dyn": 1, **dict.fromkeys(MACROS, 2)}
-
-
-def _check_fields(tree: Node) -> None:
-    """Complain about `container.state`; deeper members are tried over the example."""
-    for member in tree.find_data("member_dot"):
-        owner, asked = _inner(cast(Node, member.children[0])), cast(Token, member.children[1])
-        kind = str(owner.children[0])
-        known = kind not in KINDS or is_field(kind, str(asked))
-        if owner.data in ("ident", "dot_ident") and not known:
-            raise _at(asked, f"evidence kind {kind!r} has no field {str(asked)!r}")
-
-
-def _at(token: Token, message: str) -> BadCondition:
-    return BadCondition(message, line=token.line or 1, column=token.column or 1)
 
 
 def _comparison(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 
 from domain.plain import Record
 from domain.remedy import LADDER, RemedyName
-from tools.conditions import BadCondition, Condition, Conditions
+from tools.condition_text import BadCondition
+from tools.conditions import Condition, Conditions
 from tools.sentences import BadSentence, Sentence, Sentences
 from tools.vocabulary import KINDS, unknown
 

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from domain.plain import JsonValue
-from tools.conditions import KEPT_ANSWERS, BadCondition, Conditions, Observed
+from tools.condition_text import BadCondition
+from tools.conditions import KEPT_ANSWERS, Conditions, Observed
 from tools.vocabulary import EXAMPLE, KINDS
 
 
