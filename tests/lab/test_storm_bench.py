@@ -1,6 +1,7 @@
 import pytest
 
-from lab.storm_bench import Spread, StormReport, broken, measure
+from lab.storm_bench import measure
+from lab.storm_report import Spread, StormReport, broken
 
 
 def report(**changes: object) -> StormReport:

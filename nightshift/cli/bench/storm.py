@@ -8,7 +8,7 @@ from nightshift.cli.bench.running import OUT_OF_REACH, run
 from nightshift.cli.printing import AsJson, fail
 
 if TYPE_CHECKING:
-    from lab.storm_bench import StormReport
+    from lab.storm_report import StormReport
 
 BROKEN = 1
 

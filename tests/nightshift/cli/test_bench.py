@@ -8,7 +8,7 @@ from lab import model_bench, reflex, resume, stack, storm_bench
 from lab.model_bench import ModelReport, Row
 from lab.reflex import ReflexReport, report
 from lab.resume import ResumeReport, Start
-from lab.storm_bench import StormReport
+from lab.storm_report import StormReport
 from nightshift.cli.bench import app
 
 
