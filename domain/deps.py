@@ -4,16 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.limits import Limits
-from domain.ports import (
-    Clock,
-    Containers,
-    Guests,
-    Ledger,
-    Memory,
-    Metrics,
-    Rulebook,
-    Surveys,
-)
+from domain.metrics import Metrics
+from domain.ports import Clock, Containers, Guests, Ledger, Memory, Rulebook, Surveys
 from domain.reasoning import Reasoner
 from domain.silence import Silences
 from domain.tooling import EvidenceTool

@@ -18,8 +18,9 @@ from domain.guests import GuestFacts, GuestInventory
 from domain.incident import Episode, Event, Incident, Outcome, PastIncident
 from domain.journal import Claimed, EffectResult, Entry, Intent, Latch, Standing
 from domain.limits import Limits
+from domain.metrics import Answer, Expression, Probe
 from domain.plain import Plain
-from domain.ports import Answer, Decide, Expression, Performed, Probe, Rulebook
+from domain.ports import Decide, Performed, Rulebook
 from domain.reasoning import Reasoner
 from domain.remedy import Effect
 from domain.target import Target

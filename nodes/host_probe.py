@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from domain.deps import Deps
 from domain.guests import GuestInventory
-from domain.ports import Metrics, Probe, Sample
+from domain.metrics import Metrics, Probe, Sample
 from domain.target import Target
 from policy.ground import docker_hosts_on
 from policy.guard import AHEAD

@@ -10,7 +10,7 @@ from domain.errors import NightshiftError
 from domain.facts import ContainerFacts
 from domain.guests import Facts, GuestFacts, GuestInventory
 from domain.incident import Attempt
-from domain.ports import Metrics, Probe
+from domain.metrics import Metrics, Probe
 from domain.remedy import Remedy
 from domain.target import Target
 from domain.verdict import Signal, Verdict

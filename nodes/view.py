@@ -15,8 +15,8 @@ from domain.errors import NightshiftError
 from domain.evidence import Evidence, Source, Status
 from domain.facts import ContainerFacts
 from domain.guests import GuestInventory
+from domain.metrics import Metrics
 from domain.plain import Plain
-from domain.ports import Metrics
 from domain.target import Target
 from policy.reading import neighbour
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from domain.facts import ContainerFacts
-from domain.ports import Sample
+from domain.metrics import Sample
 from policy.locate import LOOPBACK, answers_at
 
 _PORTS = {"http": 80, "https": 443}

@@ -13,6 +13,7 @@ UNMIRRORED = {
     "domain/deps": "names ports",
     "domain/diagnosis": "fields only",
     "domain/journal": "fields only",
+    "domain/metrics": "fields and a port; tests/contract/test_metrics.py",
     "domain/notice": "fields and a port",
     "domain/reasoning": "fields and ports; the words are held by tests/policy/test_grounding.py",
     "domain/silence": "fields and a port; tests/policy/test_silence.py",

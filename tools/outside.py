@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from domain.facts import ContainerFacts
-from domain.ports import Sample
+from domain.metrics import Sample
 from policy.locate import LOOPBACK, NAME_LABELS, answers_at
 
 Addresses = Mapping[str, list[str]]

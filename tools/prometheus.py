@@ -23,7 +23,7 @@ from urllib3.util.retry import Retry
 from domain.alert import Alert
 from domain.errors import Permanent, Transient
 from domain.facts import ContainerFacts
-from domain.ports import Answer, Expression, Probe, Sample
+from domain.metrics import Answer, Expression, Probe, Sample
 from tools import outside, promql
 from tools import prometheus_answers as answers
 from tools.environment import read_once

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from domain.alert import Alert
 from domain.errors import Permanent, Transient
-from domain.ports import Sample
+from domain.metrics import Sample
 
 MAX_EXPRESSION = 4096
 """Bytes of an alert's expression that are looked at; it comes from whoever posted the alert."""

@@ -9,8 +9,8 @@ from domain.diagnosis import Match
 from domain.errors import NightshiftError, Transient
 from domain.facts import ContainerFacts
 from domain.incident import Episode, PastIncident
+from domain.metrics import Answer, Expression, Probe
 from domain.plain import Plain
-from domain.ports import Answer, Expression, Probe
 from domain.reasoning import Answer as Answered
 from domain.reasoning import Question
 from domain.recall import symptom_of

@@ -11,7 +11,7 @@ import pytest
 from domain.alert import Alert
 from domain.errors import Permanent, Transient
 from domain.facts import Mount, Network, Port
-from domain.ports import Metrics
+from domain.metrics import Metrics
 from lab.standins.history import Sample
 from lab.standins.prometheus import Prometheus
 from nightshift.testing import container

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from domain import ports
+from domain.metrics import Metrics
 from nightshift.testing import (
     DictMemory,
     FakeContainers,
@@ -20,7 +21,7 @@ from nightshift.testing import (
     [
         (StillClock(), ports.Clock),
         (FakeContainers(StillClock()), ports.Containers),
-        (FakeMetrics(), ports.Metrics),
+        (FakeMetrics(), Metrics),
         (FixedRulebook(), ports.Rulebook),
         (DictMemory(), ports.Memory),
         (NoMemory(), ports.Memory),

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain.facts import ContainerFacts
-from domain.ports import Probe
+from domain.metrics import Probe
 from nightshift.testing import T0, firing
 from tests.faults.houses import House, down, handed_over, lying, slow
 from tests.graph.driving import Service

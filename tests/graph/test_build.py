@@ -8,7 +8,7 @@ from langgraph.types import Command, RetryPolicy
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
 from domain.facts import ContainerFacts
-from domain.ports import Probe
+from domain.metrics import Probe
 from domain.reasoning import CALLS_AT_MOST
 from domain.state import GRAPH_VERSION
 from graph.build import ANALYSE_TIMEOUT_S, HEAL_TIMEOUT_S, NODE_TIMEOUT_S, build

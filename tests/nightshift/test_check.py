@@ -9,7 +9,7 @@ import pytest
 from domain.alert import Alert
 from domain.errors import Transient
 from domain.incident import Incident
-from domain.ports import Answer, Expression, Sample
+from domain.metrics import Answer, Expression, Sample
 from domain.verdict import Verdict
 from nightshift.check import AGAIN_WITHIN, DOWN_TARGETS, Check
 from nightshift.testing import T0, FakeMetrics, World, container, firing, open_world, target

@@ -6,7 +6,8 @@ import pytest
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
 from domain.journal import Entry
-from domain.ports import Performed, Probe
+from domain.metrics import Probe
+from domain.ports import Performed
 from domain.remedy import Effect, Remedy
 from domain.state import IncidentState
 from nightshift.testing import FixedRulebook, World, container, firing, match, stays_unhealthy

@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import Transient
 from domain.facts import LogTail
-from domain.ports import Expression, Probe
+from domain.metrics import Expression, Probe
 from domain.target import Target
 from nightshift.testing import World, container, firing
 from nodes.monitor import monitor

@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import Permanent, Transient
 from domain.evidence import situation
-from domain.ports import Answer, Sample
+from domain.metrics import Answer, Sample
 from domain.state import IncidentState
 from nightshift.testing import T0, World, container, firing
 from nodes import observe_stop

@@ -5,7 +5,7 @@ import pytest
 from domain.errors import Transient
 from domain.evidence import Evidence
 from domain.guests import GuestInventory
-from domain.ports import Answer, Sample
+from domain.metrics import Answer, Sample
 from domain.target import Target
 from nightshift.testing import T0, FakeGuests, World, firing, guest, node
 from nodes.observe import observe

@@ -4,7 +4,7 @@ import pytest
 
 from domain.evidence import Evidence
 from domain.facts import Port
-from domain.ports import Answer, Sample
+from domain.metrics import Answer, Sample
 from nightshift.testing import T0, FakeGuests, World, guest
 from nodes.monitor import monitor
 from nodes.observe_host import STATUS, UPTIME

@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import Transient
 from domain.evidence import Evidence, situation
-from domain.ports import Answer, Sample
+from domain.metrics import Answer, Sample
 from domain.state import IncidentState
 from domain.target import Target
 from nightshift.testing import World, container

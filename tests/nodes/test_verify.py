@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import Transient
 from domain.facts import ContainerFacts, Inventory
-from domain.ports import Expression, Probe
+from domain.metrics import Expression, Probe
 from domain.state import IncidentState
 from domain.target import Target
 from domain.verdict import Verdict

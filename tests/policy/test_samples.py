@@ -1,7 +1,7 @@
 import pytest
 
 from domain.facts import Port
-from domain.ports import Sample
+from domain.metrics import Sample
 from nightshift.testing import T0, container
 from policy.samples import about_container, about_host, address
 

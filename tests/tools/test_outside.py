@@ -3,7 +3,7 @@
 import pytest
 
 from domain.facts import ContainerFacts, Mount, Network, Port
-from domain.ports import Sample
+from domain.metrics import Sample
 from nightshift.testing import T0, container
 from tools.outside import place, probes_of, volumes_of
 
