@@ -23,6 +23,7 @@ from domain.reasoning import Afford, ModelCall, Reasoner, Spent
 from domain.state import IncidentState
 from graph.build import build
 from memory.store import Store
+from nightshift.bounds import bounded
 from nightshift.checkpoints import strict_serde
 from nightshift.clock import SystemClock
 from nightshift.own_tools import own_kinds
@@ -30,7 +31,7 @@ from nightshift.recorded import RecordedLedger, recorded_deps
 from nightshift.recording import Recording, Step, read_recording
 from nightshift.runs import first_state
 from nightshift.settings import Settings
-from nightshift.wiring import bounded, open_reasoner
+from nightshift.wiring import open_reasoner
 from nightshift.wiring_store import place_of
 from policy.money import NANO
 from tools.docker_own import own_container_id

@@ -4,14 +4,12 @@ Adapters are named here and, for memory, in wiring_memory.py; nowhere else.
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -25,6 +23,7 @@ from domain.reasoning import Purse
 from memory.learned import LearnedMemory
 from memory.store import Store, open_store
 from nightshift.anchors import Keeper
+from nightshift.bounds import bounded
 from nightshift.checkpoints import open_saver
 from nightshift.clock import SystemClock
 from nightshift.components import components
@@ -42,9 +41,8 @@ from nightshift.sorter import Sorter
 from nightshift.watch import Watch
 from nightshift.wiring_cluster import open_crew
 from nightshift.wiring_memory import open_memory
-from nightshift.wiring_store import database_needed, place_of, takeover_s
+from nightshift.wiring_store import place_of, takeover_s
 from nodes.reach import look_around
-from policy.locate import LOOPBACK
 from policy.money import Ceilings, Prices
 from tools.alertmanager import AlertmanagerSilences
 from tools.console import ConsoleNotifier
@@ -214,50 +212,6 @@ def open_reasoner(
     )
     stack.push_async_callback(reasoner.close)
     return reasoner
-
-
-def bounded(settings: Settings, *, own_id: str) -> Limits:
-    """The settings' limits, with what only this machine knows."""
-    return settings.limits().model_copy(
-        update={
-            "addresses": addresses(settings.docker_hosts, settings.docker_addresses),
-            "own_id": own_id,
-            "needs": needs(settings),
-        }
-    )
-
-
-def needs(settings: Settings) -> list[str]:
-    """The addresses of all that Nightshift itself asks or tells, without what may be secret.
-
-    A Docker socket is no address; a proxy before it is one.
-    """
-    heartbeat, proxmox = settings.heartbeat_url, settings.proxmox_host
-    urls = [
-        settings.prometheus_url,
-        settings.alertmanager_url,
-        settings.telegram_base_url,
-        settings.llm_base_url,
-        settings.qdrant_url,
-        settings.embeddings_base_url,
-        heartbeat.get_secret_value() if heartbeat else "",
-        f"https://{proxmox}" if proxmox else "",
-        *settings.docker_hosts.values(),
-        database_needed(settings),
-    ]
-    parts = (urlsplit(url) for url in urls)
-    return [f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in parts if one.hostname]
-
-
-def addresses(docker_hosts: dict[str, str], more: dict[str, str]) -> dict[str, list[str]]:
-    """By Docker host, the names and addresses under which its published ports are reached."""
-    here = [*LOOPBACK, socket.gethostname()]
-    found: dict[str, list[str]] = {}
-    for name, url in (docker_hosts or {"local": ""}).items():
-        remote = urlsplit(url).hostname if "://" in url and not url.startswith("unix") else None
-        known = [remote] if remote and remote not in LOOPBACK else here
-        found[name] = [name, *known, *more.get(name, "").split()]
-    return found
 
 
 def _metrics(settings: Settings, limits: Limits, stack: AsyncExitStack) -> PrometheusMetrics | None:

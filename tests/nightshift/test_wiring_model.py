@@ -8,9 +8,10 @@ import pytest
 
 from domain.errors import BadConfiguration
 from memory.store import Store, open_store
+from nightshift.bounds import bounded
 from nightshift.clock import SystemClock
 from nightshift.settings import Settings
-from nightshift.wiring import bounded, open_reasoner
+from nightshift.wiring import open_reasoner
 from tools.llm import ModelReasoner
 
 

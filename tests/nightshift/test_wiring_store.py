@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from domain.errors import BadConfiguration
+from nightshift.bounds import bounded
 from nightshift.settings import Settings
-from nightshift.wiring import bounded
 from nightshift.wiring_store import database_needed, must_be_shared, place_of, shared, takeover_s
 
 URL = SecretStr("postgres://me:hunter2@db.lan/nights")
