@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from domain.errors import Conflict
 from domain.incident import Event
 from domain.journal import Claimed, HeldBy
+from memory.columns import Instant
 from memory.jobs import add_jobs, set_waiting
 from memory.part import Part
 from memory.tables import claims, counters, incidents, jobs
@@ -16,6 +18,11 @@ from memory.timeline import status_of, tell
 _HELD = select(claims.c.target_key, claims.c.incident).where(
     claims.c.tenant == bindparam("tenant"),
     claims.c.target_key.in_(bindparam("keys", expanding=True)),
+)
+_LAST_END = select(func.max(incidents.c.closed_at, type_=Instant)).where(
+    incidents.c.tenant == bindparam("tenant"),
+    incidents.c.target_key.in_(bindparam("keys", expanding=True)),
+    incidents.c.outcome != "folded",
 )
 _TAKE = insert(claims)
 _RELEASE = delete(claims).where(claims.c.incident == bindparam("of"))
@@ -49,6 +56,10 @@ class Claims(Part):
     async def holders(self, keys: Sequence[str]) -> dict[str, str]:
         """The incidents that hold these targets now, by target; free ones are absent."""
         return await self.database.read(self._held, list(keys))
+
+    async def last_end(self, keys: Sequence[str]) -> datetime | None:
+        """When an incident about one of these ended last; folded ones did nothing and are none."""
+        return await self.database.read(self._last_end, list(keys))
 
     async def fold(self, incident: str, parent: str) -> None:
         """Make it wait for its parent's end; its own claims are released.
@@ -87,6 +98,10 @@ class Claims(Part):
     def _held(self, connection: Connection, keys: list[str]) -> dict[str, str]:
         rows = connection.execute(_HELD, {"tenant": self.tenant, "keys": keys})
         return {row.target_key: row.incident for row in rows}
+
+    def _last_end(self, connection: Connection, keys: list[str]) -> datetime | None:
+        found = connection.scalar(_LAST_END, {"tenant": self.tenant, "keys": keys})
+        return cast(datetime | None, found)
 
     def _reopen(self, connection: Connection, incident: str, now: datetime) -> None:
         row = connection.execute(_PARENT, {"of": incident}).first()

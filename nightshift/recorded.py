@@ -229,6 +229,9 @@ class RecordedLedger:
     async def holders(self, keys: Sequence[str]) -> dict[str, str]:
         return {}
 
+    async def last_end(self, keys: Sequence[str]) -> datetime | None:
+        return None
+
     async def told(self, key: str) -> Incident | None:
         return None
 

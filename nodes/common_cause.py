@@ -10,11 +10,14 @@ from domain.deps import Deps
 from domain.facts import ContainerFacts, Inventory
 from domain.incident import Incident
 from domain.journal import Claimed, HeldBy
+from domain.ports import Survey
 from domain.state import IncidentState
 from domain.target import Found, Target
-from policy.common_cause import same_trouble
+from nodes.story import tell
+from policy.common_cause import not_before, same_trouble
 from policy.relations import at_rest, dependencies
 
+LOOK_AGAIN = timedelta(seconds=15)
 PARENT_LOOK = timedelta(hours=1)
 """A parent's end wakes its folded ones; this is the net below."""
 SAME_OUTAGE = timedelta(minutes=10)
@@ -75,6 +78,25 @@ async def wait_for(state: IncidentState, deps: Deps, holder: str) -> IncidentSta
     return {"parent": holder, "wake_at": (deps.clock.now() + PARENT_LOOK).isoformat()}
 
 
+async def too_early(
+    state: IncidentState, deps: Deps, found: Found, survey: Survey
+) -> IncidentState | None:
+    """Look again later, where this survey cannot show what others' work here has come to.
+
+    Where it came to people, this is a part of that.
+    """
+    patient, now = facts_of(found, survey.docker), deps.clock.now()
+    stands_on = dependencies(patient, survey.docker.containers) if patient else []
+    ended = await deps.ledger.last_end([found.target.key, *(one.target.key for one in stands_on)])
+    at = not_before(patient, seen=survey.at, ended=ended, now=now)
+    if at is None:
+        return None
+    if known := await told_of(state, deps, found, survey.docker):
+        return known
+    await tell(deps, state["incident"], "evidence", "other work here ended just now: looking again")
+    return {"wake_at": max(now, min(at, now + LOOK_AGAIN)).isoformat()}
+
+
 async def told_of(
     state: IncidentState, deps: Deps, found: Found, docker: Inventory
 ) -> IncidentState | None:
@@ -106,14 +128,22 @@ async def latched(state: IncidentState, deps: Deps, found: Found) -> IncidentSta
 async def silent_host(state: IncidentState, deps: Deps, host: str) -> IncidentState | None:
     """One incident stands for a Docker host that does not answer; the others are part of it."""
     incident, key = state["incident"], f"host:{host}"
-    told = await deps.ledger.told(key)
-    if told and _lately(state, told):
-        return await _part_of(state, deps, told, f"Docker on {host} does not answer")
+    if known := await _silence_told(state, deps, host):
+        return known
     claim = await deps.ledger.claim(incident, [key])
     if claim.kind == "held":
         return await wait_for(state, deps, claim.incident)
+    if known := await _silence_told(state, deps, host):  # by who held it until just now
+        return known
     await deps.ledger.stand_for(incident, key)
     return None
+
+
+async def _silence_told(state: IncidentState, deps: Deps, host: str) -> IncidentState | None:
+    told = await deps.ledger.told(f"host:{host}")
+    if not _lately(state, told):
+        return None
+    return await _part_of(state, deps, told, f"Docker on {host} does not answer")
 
 
 def below(found: Found, docker: Inventory) -> list[ContainerFacts]:

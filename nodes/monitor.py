@@ -24,6 +24,7 @@ from nodes.common_cause import (
     latched,
     silent_host,
     told_of,
+    too_early,
     wait_for,
 )
 from nodes.observe import GLANCE, observe, observe_alert
@@ -182,14 +183,16 @@ async def _settle_or_claim(
         outcome = "folded" if parent else "self_resolved"
         reason = "; ".join(part for part in (found.via, word.reason) if part)
         return {"outcome": outcome, "reason": reason}
-    known = await latched(state, deps, found) or await in_hand(state, deps, found, seen.docker)
-    known = known or await told_of(state, deps, found, seen.docker)  # while we looked
-    if known:
+    if known := await latched(state, deps, found) or await in_hand(state, deps, found, seen.docker):
         return known
+    if soon := await too_early(state, deps, found, seen):
+        return soon
     unwell = [one.target.key for one in below(found, seen.docker)]
     claim = await claimed(state, deps, found.target, unwell)
     if isinstance(claim, HeldBy):
         return await wait_for(state, deps, claim.incident)
+    if known := await told_of(state, deps, found, seen.docker):  # by who held it while we looked
+        return known
     if unwell:
         await deps.ledger.stand_for(incident, unwell[0])
     await tell(deps, incident, "claimed", f"{found.target.key} is ours, fence {claim.fence}")

@@ -1,6 +1,12 @@
-from domain.incident import Event
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from domain.incident import Event, Incident
+from domain.journal import Claimed, HeldBy
 from domain.plain import Plain
-from nightshift.testing import World, firing
+from nightshift.testing import World, container, firing
 from nodes.monitor import monitor
 from tests.nodes.steps import Begin, Run
 
@@ -25,6 +31,83 @@ async def test_a_silent_host_has_one_incident(world: World, begin: Begin, run: R
 
     assert second["parent"] == third["parent"] == first["incident"]
     assert third["outcome"] == "folded"
+
+
+async def test_a_silent_host_that_is_told_of_meanwhile(
+    world: World, begin: Begin, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose turn comes as the other ends is part of it, and does not look again."""
+    world.containers.unreachable["cellar"] = "connection refused"
+    first = await run(await begin(firing(name="a", docker_host="cellar")), monitor)
+    told = world.store.told
+
+    async def told_just_before_the_end(key: str) -> Incident | None:
+        found = await told(key)
+        await world.store.finish(first["incident"], "escalated", "silent", None)
+        return found
+
+    monkeypatch.setattr(world.store, "told", told_just_before_the_end)
+    second = await run(await begin(firing(name="b", docker_host="cellar")), monitor)
+
+    assert (second["parent"], second["outcome"]) == (first["incident"], "folded")
+
+
+async def test_what_is_told_of_just_before_our_turn(
+    world: World, begin: Begin, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another incident that began and ended while we looked has said it."""
+    world.containers.crash("web")
+    first, second = await begin(), await begin(firing("Slow", name="web"))
+    claim = world.store.claim
+
+    async def after_the_other(incident: str, keys: Sequence[str], **more: Any) -> Claimed | HeldBy:
+        monkeypatch.setattr(world.store, "claim", claim)
+        await run(first, monitor)
+        world.clock.advance(1)
+        await world.store.finish(first["incident"], "escalated", "nothing helps", None)
+        return await claim(incident, keys, **more)
+
+    monkeypatch.setattr(world.store, "claim", after_the_other)
+    second = await run(second, monitor)
+
+    assert (second["parent"], second["outcome"]) == (first["incident"], "folded")
+
+
+async def test_what_was_seen_before_others_were_done_is_old(
+    world: World, begin: Begin, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other's work ended between the survey and our turn: the next look shows what it did."""
+    world.containers.crash("web")
+    first = await run(await begin(), monitor)
+    holders = world.store.holders
+
+    async def once_the_other_is_done(keys: Sequence[str]) -> dict[str, str]:
+        world.clock.advance(1)
+        await world.store.finish(first["incident"], "resolved", "it runs", None)
+        return await holders(keys)
+
+    monkeypatch.setattr(world.store, "holders", once_the_other_is_done)
+    second = await run(await begin(firing("Slow", name="web")), monitor)
+
+    assert second["wake_at"] == world.clock.now().isoformat()
+    assert "fence" not in second
+
+
+async def test_a_health_check_has_to_be_run_again(world: World, begin: Begin, run: Run) -> None:
+    """What stands on something just healed is not touched for what its last check said."""
+    world.containers.add(container("shop", depends_on=["web"], health_every_s=30.0))
+    world.containers.crash("web")
+    first = await run(await begin(), monitor)
+    world.clock.advance(10)
+    world.containers.change("web", status="running", health="healthy")
+    world.containers.change("shop", status="running", health="unhealthy")
+    await world.store.finish(first["incident"], "resolved", "web runs", None)
+    early = await run(await begin(firing(name="shop")), monitor)
+    world.clock.advance(31)
+    later = await run(early, monitor)
+
+    assert early["wake_at"]
+    assert later["fence"]
 
 
 async def test_another_voice_is_heard(world: World, begin: Begin, run: Run) -> None:

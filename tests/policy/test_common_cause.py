@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from nightshift.testing import T0, container
-from policy.common_cause import same_trouble
+from policy.common_cause import not_before, same_trouble
 
 BEFORE, AFTER = T0 - timedelta(minutes=1), T0 + timedelta(minutes=1)
 
@@ -30,3 +30,33 @@ def test_what_people_know_of(facts: dict[str, Any], same: bool) -> None:
 def test_nothing_is_the_same_as_what_was_never_told() -> None:
     """Without an end there is nothing to be part of."""
     assert not same_trouble(container("web", status="exited"), since=None)
+
+
+SICK = {"status": "running", "health": "unhealthy", "health_every_s": 30.0}
+"""Its last check may be half a minute old."""
+
+
+@pytest.mark.parametrize(
+    ("facts", "seen_s", "ended_s", "at_s"),
+    [
+        ({"status": "exited"}, 10, None, None),
+        ({"status": "exited"}, 10, 9, None),
+        ({"status": "exited"}, 10, 11, 11),
+        (SICK, 10, 9, 39),
+        (SICK, 40, 9, None),
+        (SICK | {"status": "exited"}, 10, 9, None),
+        (SICK | {"health_every_s": 0.0}, 10, 9, None),
+        (SICK, 10, 9_999, None),
+    ],
+)
+def test_when_others_work_shows(
+    facts: dict[str, Any], seen_s: float, ended_s: float | None, at_s: float | None
+) -> None:
+    """After its end, and for a health check that failed once that has been run again."""
+    seen, ended, at = (
+        None if one is None else T0 + timedelta(seconds=one) for one in (seen_s, ended_s, at_s)
+    )
+    assert seen
+
+    now = T0 + timedelta(seconds=60)
+    assert not_before(container("web", **facts), seen=seen, ended=ended, now=now) == at
