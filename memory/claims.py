@@ -59,7 +59,7 @@ class Claims(Part):
 
     async def last_end(self, keys: Sequence[str]) -> datetime | None:
         """When an incident about one of these ended last; folded ones did nothing and are none."""
-        return await self.database.read(self._last_end, list(keys))
+        return await self.database.read(self._last_end, list(keys)) if keys else None
 
     async def fold(self, incident: str, parent: str) -> None:
         """Make it wait for its parent's end; its own claims are released.

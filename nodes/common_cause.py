@@ -87,8 +87,9 @@ async def too_early(
     """
     patient, now = facts_of(found, survey.docker), deps.clock.now()
     stands_on = dependencies(patient, survey.docker.containers) if patient else []
-    ended = await deps.ledger.last_end([found.target.key, *(one.target.key for one in stands_on)])
-    at = not_before(patient, seen=survey.at, ended=ended, now=now)
+    ended = await deps.ledger.last_end([found.target.key])
+    below_it = await deps.ledger.last_end([one.target.key for one in stands_on])
+    at = not_before(patient, seen=survey.at, ended=ended, below=below_it, now=now)
     if at is None:
         return None
     if known := await told_of(state, deps, found, survey.docker):

@@ -14,15 +14,21 @@ def same_trouble(facts: ContainerFacts, *, since: datetime | None) -> bool:
 
 
 def not_before(
-    facts: ContainerFacts | None, *, seen: datetime, ended: datetime | None, now: datetime
+    facts: ContainerFacts | None,
+    *,
+    seen: datetime,
+    ended: datetime | None,
+    below: datetime | None,
+    now: datetime,
 ) -> datetime | None:
-    """From when on a look can tell what other work, which ended then, came to; None: this one can.
+    """From when on a look can tell what others' work came to; None: this one can.
 
-    What was seen before its end is old, and so is what a health check says that was not run since.
-    An end that lies ahead tells nothing: the clock was put back.
+    It ended then on the target itself, or on something below. What was seen before is old; what
+    stands on something just healed may fail a health check that has not been run since. An end
+    that lies ahead tells nothing: the clock was put back.
     """
-    if ended is None or ended > now:
-        return None
     unwell = facts is not None and facts.running and facts.health == "unhealthy"
     checked = timedelta(seconds=facts.health_every_s) if facts and unwell else timedelta(0)
-    return ended + checked if ended + checked > seen else None
+    ends = ((ended, timedelta(0)), (below, checked))
+    at = max((end + until for end, until in ends if end and end <= now), default=seen)
+    return at if at > seen else None

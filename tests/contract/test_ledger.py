@@ -120,6 +120,23 @@ async def test_the_newest_that_people_were_told(store: Store, clock: HandClock) 
     assert await store.told(key("db")) is None
 
 
+async def test_the_last_end_here(store: Store, clock: HandClock) -> None:
+    """Of several targets' incidents the newest end that was work; who folded did none."""
+    ids = await store.accept([alert(name) for name in ("a", "b", "c", "open")])
+    for one, name in zip(ids, ("web", "db", "web", "web"), strict=True):
+        await store.update(one, target=target(name))
+    ends: tuple[Outcome, ...] = ("escalated", "resolved", "folded")
+    at = []
+    for one, outcome in zip(ids, ends, strict=False):
+        await store.finish(one, outcome, "", None)
+        at.append(clock.now())
+        clock.tick(60)
+
+    assert await store.last_end([key("web")]) == at[0]
+    assert await store.last_end([key("web"), key("db")]) == at[1]
+    assert await store.last_end([key("nobody")]) is await store.last_end([]) is None
+
+
 async def test_the_newest_evidence_is_kept_and_given_in_order(store: Store) -> None:
     """A run that observes again after a crash is not held to what was seen before it."""
     incident = await opened(store)

@@ -37,26 +37,30 @@ SICK = {"status": "running", "health": "unhealthy", "health_every_s": 30.0}
 
 
 @pytest.mark.parametrize(
-    ("facts", "seen_s", "ended_s", "at_s"),
+    ("facts", "seen_s", "ended_s", "below_s", "at_s"),
     [
-        ({"status": "exited"}, 10, None, None),
-        ({"status": "exited"}, 10, 9, None),
-        ({"status": "exited"}, 10, 11, 11),
-        (SICK, 10, 9, 39),
-        (SICK, 40, 9, None),
-        (SICK | {"status": "exited"}, 10, 9, None),
-        (SICK | {"health_every_s": 0.0}, 10, 9, None),
-        (SICK, 10, 9_999, None),
+        ({"status": "exited"}, 10, None, None, None),
+        ({"status": "exited"}, 10, 9, 9, None),
+        ({"status": "exited"}, 10, 11, 9, 11),
+        ({"status": "exited"}, 10, 9, 12, 12),
+        (SICK, 10, 9, None, None),
+        (SICK, 10, None, 9, 39),
+        (SICK, 40, None, 9, None),
+        (SICK | {"status": "exited"}, 10, None, 9, None),
+        (SICK | {"health_every_s": 0.0}, 10, None, 9, None),
+        (SICK, 10, 9_999, 9_999, None),
     ],
 )
 def test_when_others_work_shows(
-    facts: dict[str, Any], seen_s: float, ended_s: float | None, at_s: float | None
+    facts: dict[str, Any], seen_s: float, ended_s: float, below_s: float, at_s: float
 ) -> None:
-    """After its end, and for a health check that failed once that has been run again."""
-    seen, ended, at = (
-        None if one is None else T0 + timedelta(seconds=one) for one in (seen_s, ended_s, at_s)
+    """After its end, and for what stands on it when its health check has been run again."""
+    now = T0 + timedelta(seconds=60)
+    seen, ended, below, at = (
+        None if one is None else T0 + timedelta(seconds=one)
+        for one in (seen_s, ended_s, below_s, at_s)
     )
     assert seen
 
-    now = T0 + timedelta(seconds=60)
-    assert not_before(container("web", **facts), seen=seen, ended=ended, now=now) == at
+    web = container("web", **facts)
+    assert not_before(web, seen=seen, ended=ended, below=below, now=now) == at
