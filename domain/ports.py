@@ -173,8 +173,8 @@ class Ledger(Protocol):
     async def holders(self, keys: Sequence[str]) -> dict[str, str]:
         """The incidents that hold these targets now, by target; free ones are absent."""
 
-    async def last_end(self, keys: Sequence[str]) -> datetime | None:
-        """When an incident about one of these ended last; folded ones did nothing and are none."""
+    async def last_healed(self, keys: Sequence[str]) -> datetime | None:
+        """When an incident that healed one of these ended last; ends that lie ahead are none."""
 
     async def told(self, key: str) -> Incident | None:
         """The newest incident on this target that ended with people (escalated, denied …).

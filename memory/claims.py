@@ -12,17 +12,18 @@ from domain.journal import Claimed, HeldBy
 from memory.columns import Instant
 from memory.jobs import add_jobs, set_waiting
 from memory.part import Part
-from memory.tables import claims, counters, incidents, jobs
+from memory.tables import BY_TARGET, claims, counters, incidents, jobs
 from memory.timeline import status_of, tell
 
 _HELD = select(claims.c.target_key, claims.c.incident).where(
     claims.c.tenant == bindparam("tenant"),
     claims.c.target_key.in_(bindparam("keys", expanding=True)),
 )
-_LAST_END = select(func.max(incidents.c.closed_at, type_=Instant)).where(
-    incidents.c.tenant == bindparam("tenant"),
+_LAST_HEALED = select(func.max(incidents.c.closed_at, type_=Instant)).where(
+    BY_TARGET,
     incidents.c.target_key.in_(bindparam("keys", expanding=True)),
-    incidents.c.outcome != "folded",
+    incidents.c.outcome == "resolved",
+    incidents.c.closed_at <= bindparam("now", type_=Instant),
 )
 _TAKE = insert(claims)
 _RELEASE = delete(claims).where(claims.c.incident == bindparam("of"))
@@ -57,9 +58,12 @@ class Claims(Part):
         """The incidents that hold these targets now, by target; free ones are absent."""
         return await self.database.read(self._held, list(keys))
 
-    async def last_end(self, keys: Sequence[str]) -> datetime | None:
-        """When an incident about one of these ended last; folded ones did nothing and are none."""
-        return await self.database.read(self._last_end, list(keys)) if keys else None
+    async def last_healed(self, keys: Sequence[str]) -> datetime | None:
+        """When an incident that healed one of these ended last; ends that lie ahead are none.
+
+        A clock that was put back leaves such ends behind.
+        """
+        return await self.database.read(self._last_healed, list(keys)) if keys else None
 
     async def fold(self, incident: str, parent: str) -> None:
         """Make it wait for its parent's end; its own claims are released.
@@ -99,9 +103,9 @@ class Claims(Part):
         rows = connection.execute(_HELD, {"tenant": self.tenant, "keys": keys})
         return {row.target_key: row.incident for row in rows}
 
-    def _last_end(self, connection: Connection, keys: list[str]) -> datetime | None:
-        found = connection.scalar(_LAST_END, {"tenant": self.tenant, "keys": keys})
-        return cast(datetime | None, found)
+    def _last_healed(self, connection: Connection, keys: list[str]) -> datetime | None:
+        of = {"tenant": self.tenant, "keys": keys, "now": self.clock.now()}
+        return cast(datetime | None, connection.scalar(_LAST_HEALED, of))
 
     def _reopen(self, connection: Connection, incident: str, now: datetime) -> None:
         row = connection.execute(_PARENT, {"of": incident}).first()

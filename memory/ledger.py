@@ -38,7 +38,7 @@ PAST_LIMIT = 50
 _TOLD = (
     select(incidents)
     .where(
-        incidents.c.tenant == bindparam("tenant"),
+        tables.BY_TARGET,
         incidents.c.target_key == bindparam("key"),
         incidents.c.outcome.in_(TOLD),
     )

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     text,
 )
 
@@ -78,6 +79,9 @@ incidents = Table(
     _partial("incidents_children", "parent", where="parent IS NOT NULL"),
     _partial("incidents_by_target", "target_key", where="target_key IS NOT NULL"),
 )
+
+BY_TARGET = incidents.c.tenant.concat("") == bindparam("tenant")
+"""`tenant` in a query by target: SQLite would take an index of tenants and read them all."""
 
 inbox = Table(
     "inbox",

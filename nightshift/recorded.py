@@ -229,7 +229,7 @@ class RecordedLedger:
     async def holders(self, keys: Sequence[str]) -> dict[str, str]:
         return {}
 
-    async def last_end(self, keys: Sequence[str]) -> datetime | None:
+    async def last_healed(self, keys: Sequence[str]) -> datetime | None:
         return None
 
     async def told(self, key: str) -> Incident | None:

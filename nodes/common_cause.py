@@ -17,7 +17,8 @@ from nodes.story import tell
 from policy.common_cause import not_before, same_trouble
 from policy.relations import at_rest, dependencies
 
-LOOK_AGAIN = timedelta(seconds=15)
+LOOK_SOON, LOOK_AGAIN = timedelta(seconds=1), timedelta(seconds=15)
+"""Between two looks; by the first no sight that is shared is as fresh as evidence has to be."""
 PARENT_LOOK = timedelta(hours=1)
 """A parent's end wakes its folded ones; this is the net below."""
 SAME_OUTAGE = timedelta(minutes=10)
@@ -81,21 +82,19 @@ async def wait_for(state: IncidentState, deps: Deps, holder: str) -> IncidentSta
 async def too_early(
     state: IncidentState, deps: Deps, found: Found, survey: Survey
 ) -> IncidentState | None:
-    """Look again later, where this survey cannot show what others' work here has come to.
-
-    Where it came to people, this is a part of that.
-    """
+    """Look again later, where this survey cannot show what healing by others has come to."""
     patient, now = facts_of(found, survey.docker), deps.clock.now()
     stands_on = dependencies(patient, survey.docker.containers) if patient else []
-    ended = await deps.ledger.last_end([found.target.key])
-    below_it = await deps.ledger.last_end([one.target.key for one in stands_on])
-    at = not_before(patient, seen=survey.at, ended=ended, below=below_it, now=now)
+    healed = await deps.ledger.last_healed([found.target.key])
+    healed_below = await deps.ledger.last_healed([one.target.key for one in stands_on])
+    at = not_before(patient, seen=survey.at, healed=healed, healed_below=healed_below)
     if at is None:
         return None
-    if known := await told_of(state, deps, found, survey.docker):
-        return known
-    await tell(deps, state["incident"], "evidence", "other work here ended just now: looking again")
-    return {"wake_at": max(now, min(at, now + LOOK_AGAIN)).isoformat()}
+    why = "something here was healed while we looked: looking again"
+    if at > now:
+        why = "what it stands on was just healed: its health check has to be run again"
+    await tell(deps, state["incident"], "evidence", why)
+    return {"wake_at": min(max(at, now + LOOK_SOON), now + LOOK_AGAIN).isoformat()}
 
 
 async def told_of(

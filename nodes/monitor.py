@@ -191,7 +191,8 @@ async def _settle_or_claim(
     claim = await claimed(state, deps, found.target, unwell)
     if isinstance(claim, HeldBy):
         return await wait_for(state, deps, claim.incident)
-    if known := await told_of(state, deps, found, seen.docker):  # by who held it while we looked
+    alone: IncidentState = {**state, "parent": None}  # the claim has parted it from its parent
+    if known := await told_of(alone, deps, found, seen.docker):  # by who held it while we looked
         return known
     if unwell:
         await deps.ledger.stand_for(incident, unwell[0])

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 from domain.facts import ContainerFacts
 
+PATIENCE = timedelta(minutes=2)
+
 
 def same_trouble(facts: ContainerFacts, *, since: datetime | None) -> bool:
     """Not well, and neither started nor ended since then; what restarts by itself is the same."""
@@ -17,18 +19,16 @@ def not_before(
     facts: ContainerFacts | None,
     *,
     seen: datetime,
-    ended: datetime | None,
-    below: datetime | None,
-    now: datetime,
+    healed: datetime | None,
+    healed_below: datetime | None,
 ) -> datetime | None:
-    """From when on a look can tell what others' work came to; None: this one can.
+    """From when on a look can tell what healing by others came to; None: this one can.
 
-    It ended then on the target itself, or on something below. What was seen before is old; what
-    stands on something just healed may fail a health check that has not been run since. An end
-    that lies ahead tells nothing: the clock was put back.
+    What was seen of the target before is old. What stands on something healed may fail a health
+    check that has not been run since; a slow one is not waited for longer than PATIENCE.
     """
     unwell = facts is not None and facts.running and facts.health == "unhealthy"
-    checked = timedelta(seconds=facts.health_every_s) if facts and unwell else timedelta(0)
-    ends = ((ended, timedelta(0)), (below, checked))
-    at = max((end + until for end, until in ends if end and end <= now), default=seen)
+    check = timedelta(seconds=facts.health_every_s) if facts and unwell else timedelta(0)
+    ends = ((healed, timedelta(0)), (healed_below, min(check, PATIENCE)))
+    at = max((end + until for end, until in ends if end), default=seen)
     return at if at > seen else None

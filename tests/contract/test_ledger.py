@@ -120,21 +120,22 @@ async def test_the_newest_that_people_were_told(store: Store, clock: HandClock) 
     assert await store.told(key("db")) is None
 
 
-async def test_the_last_end_here(store: Store, clock: HandClock) -> None:
-    """Of several targets' incidents the newest end that was work; who folded did none."""
-    ids = await store.accept([alert(name) for name in ("a", "b", "c", "open")])
-    for one, name in zip(ids, ("web", "db", "web", "web"), strict=True):
+async def test_who_healed_last(store: Store, clock: HandClock) -> None:
+    """Of several targets' incidents the newest that healed; an end that lies ahead is none."""
+    ids = await store.accept([alert(name) for name in ("a", "b", "c", "d", "open")])
+    for one, name in zip(ids, ("web", "db", "web", "web", "web"), strict=True):
         await store.update(one, target=target(name))
-    ends: tuple[Outcome, ...] = ("escalated", "resolved", "folded")
+    ends: tuple[Outcome, ...] = ("resolved", "resolved", "self_resolved", "resolved")
     at = []
     for one, outcome in zip(ids, ends, strict=False):
-        await store.finish(one, outcome, "", None)
         at.append(clock.now())
+        await store.finish(one, outcome, "", None)
         clock.tick(60)
+    clock.tick(-120)
 
-    assert await store.last_end([key("web")]) == at[0]
-    assert await store.last_end([key("web"), key("db")]) == at[1]
-    assert await store.last_end([key("nobody")]) is await store.last_end([]) is None
+    assert await store.last_healed([key("web")]) == at[0]
+    assert await store.last_healed([key("web"), key("db")]) == at[1]
+    assert await store.last_healed([key("nobody")]) is await store.last_healed([]) is None
 
 
 async def test_the_newest_evidence_is_kept_and_given_in_order(store: Store) -> None:

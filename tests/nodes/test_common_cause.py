@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ async def test_what_was_seen_before_others_were_done_is_old(
     monkeypatch.setattr(world.store, "holders", once_the_other_is_done)
     second = await run(await begin(firing("Slow", name="web")), monitor)
 
-    assert second["wake_at"] == world.clock.now().isoformat()
+    assert second["wake_at"] == (world.clock.now() + timedelta(seconds=1)).isoformat()
     assert "fence" not in second
 
 
@@ -108,6 +109,41 @@ async def test_a_health_check_has_to_be_run_again(world: World, begin: Begin, ru
 
     assert early["wake_at"]
     assert later["fence"]
+
+
+async def test_ends_that_healed_nothing_put_nobody_off(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """What it stands on gets alerts that are over when they are looked at."""
+    world.containers.add(container("shop", depends_on=["web"], health_every_s=30.0))
+    world.containers.change("shop", status="running", health="unhealthy")
+    first = await run(await begin(), monitor)
+    await world.store.finish(first["incident"], "self_resolved", "web runs", None)
+
+    assert (await run(await begin(firing(name="shop")), monitor))["fence"]
+
+
+async def test_who_claims_and_is_part_of_its_parent_stays_its_child(
+    world: World, begin: Begin, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the second sight shows the trouble that people know of: nothing stays claimed."""
+    world.containers.crash("web")
+    first = await run(await begin(), monitor)
+    second = await run(await begin(firing("Slow", name="web")), monitor)
+    world.clock.advance(1)
+    await world.store.finish(first["incident"], "escalated", "nothing helps", None)
+    told, asked = world.store.told, []
+
+    async def only_later(key: str) -> Incident | None:
+        asked.append(key)
+        return await told(key) if len(asked) > 1 else None
+
+    monkeypatch.setattr(world.store, "told", only_later)
+    second = await run(second, monitor)
+    row = await world.store.incident(second["incident"])
+
+    assert (second["outcome"], row.parent) == ("folded", first["incident"])
+    assert await world.store.holders([row.target.key if row.target else ""]) == {}
 
 
 async def test_another_voice_is_heard(world: World, begin: Begin, run: Run) -> None:

@@ -37,7 +37,7 @@ SICK = {"status": "running", "health": "unhealthy", "health_every_s": 30.0}
 
 
 @pytest.mark.parametrize(
-    ("facts", "seen_s", "ended_s", "below_s", "at_s"),
+    ("facts", "seen_s", "healed_s", "below_s", "at_s"),
     [
         ({"status": "exited"}, 10, None, None, None),
         ({"status": "exited"}, 10, 9, 9, None),
@@ -48,19 +48,18 @@ SICK = {"status": "running", "health": "unhealthy", "health_every_s": 30.0}
         (SICK, 40, None, 9, None),
         (SICK | {"status": "exited"}, 10, None, 9, None),
         (SICK | {"health_every_s": 0.0}, 10, None, 9, None),
-        (SICK, 10, 9_999, 9_999, None),
+        (SICK | {"health_every_s": 3600.0}, 10, None, 9, 129),
     ],
 )
 def test_when_others_work_shows(
-    facts: dict[str, Any], seen_s: float, ended_s: float, below_s: float, at_s: float
+    facts: dict[str, Any], seen_s: float, healed_s: float, below_s: float, at_s: float
 ) -> None:
     """After its end, and for what stands on it when its health check has been run again."""
-    now = T0 + timedelta(seconds=60)
-    seen, ended, below, at = (
+    seen, healed, below, at = (
         None if one is None else T0 + timedelta(seconds=one)
-        for one in (seen_s, ended_s, below_s, at_s)
+        for one in (seen_s, healed_s, below_s, at_s)
     )
     assert seen
 
     web = container("web", **facts)
-    assert not_before(web, seen=seen, ended=ended, below=below, now=now) == at
+    assert not_before(web, seen=seen, healed=healed, healed_below=below) == at
