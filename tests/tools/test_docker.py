@@ -148,7 +148,9 @@ async def test_two_hosts_keep_their_names_apart(world: World, url: str) -> None:
         running(DockerStandin(other)) as second,
         DockerHosts({"nas": url, "attic": second}) as hosts,
     ):
-        targets = [facts.target for facts in (await hosts.inventory()).containers]
+        inventory = await hosts.inventory()
+        assert inventory.unreachable == {}
+        targets = [facts.target for facts in inventory.containers]
         await hosts.perform(await order(hosts, targets[1], "restart"))
 
     assert [target.key for target in targets] == ["container:nas/web", "container:attic/web"]
