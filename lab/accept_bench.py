@@ -1,8 +1,8 @@
 """What accepting an alert costs, beside servers that do nothing else, in turns.
 
 Twenty incidents run in Nightshift all the while, in front of the same disk. Every request is a new
-alert with a name that no container has; a turn begins when the incidents of the one before are
-through. Not here: the load (load.py), the bare servers (accept_bare.py).
+alert with a name that no container has. Not here: the load (load.py), the bare servers
+(accept_bare.py).
 """
 
 import asyncio
@@ -34,8 +34,7 @@ TOKEN = "bench"  # noqa: S105  # opens nothing but this bench's own server
 SCOPE = {"bench": "on"}
 STARTING_S = 3600.0
 """A started service takes so long to become healthy: its incident goes on looking."""
-READY_S, LONGEST_S = 60.0, 1.0
-"""For a server to come up, and for each alert of a turn to be through."""
+READY_S = 60.0
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -116,8 +115,6 @@ async def measure(requests: int, rounds: int, tell: Tell) -> AcceptReport:
             for name in _order(turn):
                 bodies = iter([new_alert(next(numbers)) for _ in range(requests)])
                 await sides[name].turn(connections, bodies)
-            through = partial(_through, sides["nightshift"])
-            await until(through, "a turn's alerts did not end", seconds=requests * LONGEST_S)
         return report(sides, requests * rounds)
 
 
@@ -230,13 +227,6 @@ async def _answers(url: str) -> bool:
             return (await http.get(f"{url}/ready", headers=_bearer())).is_success
         except httpx.TransportError:
             return False
-
-
-async def _through(server: Server) -> bool:
-    """Whether nobody but the twenty is left to work on."""
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-        stats = (await http.get(f"{server.url}/stats", headers=_bearer())).json()
-    return bool(stats["unsorted"] == 0 and stats["queue_depth"] <= RUNNING)
 
 
 def _bearer() -> dict[str, str]:
