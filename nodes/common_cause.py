@@ -18,7 +18,7 @@ from policy.common_cause import not_before, same_trouble
 from policy.relations import at_rest, dependencies
 
 LOOK_SOON, LOOK_AGAIN = timedelta(seconds=1), timedelta(seconds=15)
-"""Between two looks; by the first no sight that is shared is as fresh as evidence has to be."""
+"""Between two looks, at least and at most; after the first no shared sight counts as fresh."""
 PARENT_LOOK = timedelta(hours=1)
 """A parent's end wakes its folded ones; this is the net below."""
 SAME_OUTAGE = timedelta(minutes=10)

@@ -44,7 +44,7 @@ async def monitor(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState
 
     What is in somebody's hands already, or told, folds before anything is gathered. Writes
     target, evidence and severity; an outcome where nothing is left to do; `wake_at` and `parent`
-    while another incident is at work on the same cause.
+    while another incident is at work on the same cause, `wake_at` alone where one just healed it.
     """
     deps, incident = runtime.context, state["incident"]
     alert = Alert.parse(state["alert"])
