@@ -11,6 +11,7 @@ from domain.plain import Record
 
 NAMESPACE = UUID("6f0a1f6e-8f3e-5d0a-9d5b-2f1c6f9a7b11")
 Severity = Literal["critical", "warning", "info"]
+AlertStatus = Literal["firing", "resolved"]
 AlertSource = Literal["alertmanager", "check"]
 
 
@@ -21,7 +22,7 @@ class Alert(Record):
     """
 
     fingerprint: str = Field(min_length=1)
-    status: Literal["firing", "resolved"]
+    status: AlertStatus
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
     starts_at: datetime

@@ -1,7 +1,8 @@
 """What accepting an alert costs, beside servers that do nothing else, in turns.
 
 Twenty incidents run in Nightshift all the while, in front of the same disk. Every request is a new
-alert with a name that no container has. Not here: the load (load.py), the bare servers
+alert with a name that no container has. Machines are noisy, so each turn is set against the one
+beside it, and the median of these counts. Not here: the load (load.py), the bare servers
 (accept_bare.py).
 """
 
@@ -12,16 +13,17 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import httpx
 from pydantic import BaseModel
 
 from lab.alerting import payload
-from lab.load import Answers, post_all
+from lab.load import Answers, Apart, post_all
 from lab.processes import NotReady, Processes, environment, free_port
 from lab.scenario import PostedAlert
 from lab.standins.docker import DockerStandin, running
@@ -48,17 +50,24 @@ class Side(BaseModel):
 
 
 class Row(BaseModel):
-    """The three beside each other; `share` is Nightshift's requests/s over the durable one's."""
+    """The three beside each other; `share` is the median of `shares`.
+
+    These are Nightshift's requests/s over those of the durable server's turn beside it.
+    """
 
     connections: int
     plain: Side
     durable: Side
     nightshift: Side
+    shares: list[float]
     share: float
 
 
 class AcceptReport(BaseModel):
-    """What `nightshift bench accept --json` prints; `share` is the lowest of the rows'."""
+    """What `nightshift bench accept --json` prints; `share` is the lowest of the rows'.
+
+    `running` of the twenty incidents were not through yet at the end.
+    """
 
     requests: int
     running: int
@@ -72,35 +81,45 @@ Sides = dict[str, "Server"]
 
 
 class Server:
-    """One server process and what it has answered, by number of connections."""
+    """One server process and the turns it has taken, by number of connections."""
 
     token = TOKEN
 
     def __init__(self, name: str, url: str, pid: int) -> None:
         self.name, self.url, self.pid = name, url, pid
-        self.answers: dict[int, Answers] = {}
+        self.turns: dict[int, list[Answers]] = {}
         self.cpu_s: dict[int, float] = {}
 
-    async def turn(self, connections: int, bodies: Iterator[bytes]) -> None:
+    async def turn(self, load: Apart, connections: int, bodies: list[bytes]) -> None:
         """Take one load."""
         before = cpu_seconds(self.pid)
-        found = await post_all(self.url, bodies, connections=connections, token=TOKEN)
-        known = self.answers.setdefault(connections, Answers())
-        known.seconds += found.seconds
-        known.refused += found.refused
-        known.took_s += found.took_s
+        found = await load.post_all(self.url, bodies, connections=connections, token=TOKEN)
+        self.turns.setdefault(connections, []).append(found)
         spent = cpu_seconds(self.pid) - before
         self.cpu_s[connections] = self.cpu_s.get(connections, 0.0) + spent
 
     def side(self, connections: int) -> Side:
-        """The sums of its turns."""
-        found = self.answers[connections]
+        """All its turns together."""
+        turns = self.turns[connections]
+        found = Answers(
+            seconds=[second for turn in turns for second in turn.seconds],
+            took_s=sum(turn.took_s for turn in turns),
+        )
         return Side(
             requests_per_s=round(found.per_second, 1),
             p50_ms=round(found.p50_ms, 2),
             p99_ms=round(found.p99_ms, 2),
             cpu_ms=round(self.cpu_s[connections] / max(1, len(found.seconds)) * 1000, 3),
         )
+
+    def rates(self, connections: int) -> list[float]:
+        """Requests/s of each turn."""
+        return [turn.per_second for turn in self.turns[connections]]
+
+    @property
+    def refused(self) -> int:
+        """In all turns."""
+        return sum(turn.refused for turns in self.turns.values() for turn in turns)
 
 
 async def measure(requests: int, rounds: int, tell: Tell) -> AcceptReport:
@@ -109,13 +128,15 @@ async def measure(requests: int, rounds: int, tell: Tell) -> AcceptReport:
     Raises NotReady when a server does not come up or hangs up.
     """
     numbers = itertools.count(1)
-    async with served() as sides:
-        for connections, turn in itertools.product(CONNECTIONS, range(rounds)):
-            tell(f"{connections} connections, turn {turn + 1} of {rounds}")
-            for name in _order(turn):
-                bodies = iter([new_alert(next(numbers)) for _ in range(requests)])
-                await sides[name].turn(connections, bodies)
-        return report(sides, requests * rounds)
+    async with served() as (sides, incidents):
+        with Apart() as load:
+            for connections, turn in itertools.product(CONNECTIONS, range(rounds)):
+                tell(f"{connections} connections, turn {turn + 1} of {rounds}")
+                for name in _order(turn):
+                    bodies = [new_alert(next(numbers)) for _ in range(requests)]
+                    await sides[name].turn(load, connections, bodies)
+        running = len(await _unfinished(sides["nightshift"], incidents))
+        return report(sides, requests * rounds, running)
 
 
 def _order(turn: int) -> list[str]:
@@ -123,13 +144,13 @@ def _order(turn: int) -> list[str]:
     return names if turn % 2 == 0 else names[::-1]
 
 
-def report(sides: Sides, requests: int) -> AcceptReport:
+def report(sides: Sides, requests: int, running: int) -> AcceptReport:
     """The rows, and the worst of them."""
     rows = [_row(sides, connections) for connections in CONNECTIONS]
     return AcceptReport(
         requests=requests,
-        running=RUNNING,
-        refused=sum(one.refused for side in sides.values() for one in side.answers.values()),
+        running=running,
+        refused=sum(side.refused for side in sides.values()),
         share=min(row.share for row in rows),
         rows=rows,
     )
@@ -137,12 +158,17 @@ def report(sides: Sides, requests: int) -> AcceptReport:
 
 def _row(sides: Sides, connections: int) -> Row:
     plain, durable, ours = (sides[name].side(connections) for name in _order(0))
+    beside = zip(
+        sides["nightshift"].rates(connections), sides["durable"].rates(connections), strict=True
+    )
+    shares = [round(rate / bare, 3) for rate, bare in beside]
     return Row(
         connections=connections,
         plain=plain,
         durable=durable,
         nightshift=ours,
-        share=round(ours.requests_per_s / durable.requests_per_s, 3),
+        shares=shares,
+        share=round(median(shares), 3),
     )
 
 
@@ -155,7 +181,7 @@ def new_alert(number: int, name: str = "") -> bytes:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Sides]:
+async def served() -> AsyncIterator[tuple[Sides, list[str]]]:
     """All three servers, and twenty incidents that run."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightshift-bench-")))
@@ -168,7 +194,7 @@ async def served() -> AsyncIterator[Sides]:
             for name in ("plain", "durable", "nightshift")
         }
         await _run_incidents(world, sides["nightshift"])
-        yield sides
+        yield sides, await _unfinished(sides["nightshift"])
 
 
 BUSY = {
@@ -219,6 +245,15 @@ async def _run_incidents(world: World, server: Server) -> None:
         return sum(action.verb == "start" for action in world.actions) >= RUNNING
 
     await until(started, f"{RUNNING} incidents did not come to run")
+
+
+async def _unfinished(server: Server, among: Sequence[str] = ()) -> list[str]:
+    """The incidents that are not through, of all or of these."""
+    async with httpx.AsyncClient(trust_env=False, timeout=READY_S, headers=_bearer()) as http:
+        rows = [(await http.get(f"{server.url}/incidents/{one}")).json() for one in among]
+        if not among:
+            rows = (await http.get(f"{server.url}/incidents?limit=1000")).json()["incidents"]
+    return [row["id"] for row in rows if row["status"] != "done"]
 
 
 async def _answers(url: str) -> bool:

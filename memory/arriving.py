@@ -4,7 +4,9 @@ Use it on the event loop's thread only. Not here: writing or sorting them (deliv
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+import math
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +15,20 @@ Row = tuple[str, int, int, str]
 MOST_UNSORTED = 2500
 """Alerts; beyond it deliveries wait at the door, so that none is unsorted for much over 0.5 s."""
 
+RUSH_S, LULL_S = 0.03, 0.005
+"""How long a delivery counts as a rush, unless none follows for the second; both in seconds."""
+
 
 class Arriving:
     """Who waits to be written down, and how many alerts wait to be sorted."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._monotonic, self._sleep = monotonic, sleep
+        self._last_came = -math.inf
         self.unsorted = 0
         self.busy = False
         """Whether a group is on its way: who comes now is in the next one."""
@@ -32,6 +43,7 @@ class Arriving:
         Whoever cancels it before its turn takes its row along: it was not acknowledged.
         """
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._last_came = self._monotonic()
         self._waiting = [*self._staying(), (row, told)]
         return told
 
@@ -55,6 +67,7 @@ class Arriving:
     def came(self, alerts: int) -> None:
         """So many more are to be sorted."""
         self._count(self.unsorted + alerts)
+        self._last_came = self._monotonic()
         self._come.set()
 
     def went(self, alerts: int, *, more: bool) -> None:
@@ -69,6 +82,20 @@ class Arriving:
         except TimeoutError:
             pass
         self._come.clear()
+
+    async def lull(self, timeout: float) -> None:  # noqa: ASYNC109  # a bound, not a failure
+        """Return when nothing rushes in any more, or after so many seconds.
+
+        A loop that came back late may not have read what came meanwhile: that was no lull.
+        """
+        now = self._monotonic()
+        end = now + timeout
+        while now < min(end, self._last_came + RUSH_S):
+            before, last = now, self._last_came
+            await self._sleep(LULL_S)
+            now = self._monotonic()
+            if last == self._last_came and now < before + 2 * LULL_S:
+                return
 
     def _staying(self) -> list[tuple[Row, asyncio.Future[None]]]:
         return [one for one in self._waiting if not one[1].done()]

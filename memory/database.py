@@ -130,10 +130,9 @@ class Database:
         write = Write(work=work, told=told)
         self._must_be_open()
         self._together.append(write)
-        turn = self._writing.call(partial(self._together.turn_of, write))
-        turn.add_done_callback(_heard)
+        turn = partial(self._together.turn_of, write)
         with _translated():
-            return await asyncio.shield(turn)
+            return await self._writing.call(turn, always=True)
 
     @property
     def crowded(self) -> bool:
@@ -167,12 +166,6 @@ class Database:
         self.writing.close()
         self.reader.dispose()
         self.writer.dispose()
-
-
-def _heard(turn: asyncio.Future[Any]) -> None:
-    """An error whose caller has gone is nobody's."""
-    if not turn.cancelled():
-        turn.exception()
 
 
 @contextmanager

@@ -113,6 +113,10 @@ class Deliveries(Arrivals):
         """Return when one came in here since the last call, or after so many seconds."""
         await self.kept.arriving.wait(timeout)
 
+    async def lull(self, timeout: float) -> None:  # noqa: ASYNC109  # a bound, not a failure
+        """Return when nothing rushes in here any more, or after so many seconds."""
+        await self.kept.arriving.lull(timeout)
+
     async def unsorted(self) -> bool:
         """Whether anything waits, whichever process it came in at. Raises Transient."""
         return await self.database.read(self._unsorted)

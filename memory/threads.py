@@ -29,10 +29,11 @@ class Threads:
         ]
         self._started = self._ended = False
 
-    def call(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Its result, or what it raises; one that is cancelled before its turn is not made.
+    def call(self, work: Callable[[], T], *, always: bool = False) -> asyncio.Future[T]:
+        """Its result, or what it raises.
 
-        Raises RuntimeError after `shutdown`: nobody would come back.
+        One that is cancelled before its turn is not made, but for what is made `always`: nobody
+        hears of it. Raises RuntimeError after `shutdown`: nobody would come back.
         """
         if self._ended:
             raise RuntimeError("these threads have ended")
@@ -41,7 +42,7 @@ class Threads:
             for thread in self._threads:
                 thread.start()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._calls.put(_Call(work, future))
+        self._calls.put(_Call(work, future, always=always))
         return future
 
     def shutdown(self) -> None:
@@ -60,11 +61,13 @@ class Threads:
 
 
 class _Call:
-    def __init__(self, work: Callable[[], Any], future: asyncio.Future[Any]) -> None:
-        self._work, self._future = work, future
+    def __init__(
+        self, work: Callable[[], Any], future: asyncio.Future[Any], *, always: bool
+    ) -> None:
+        self._work, self._future, self._always = work, future, always
 
     def make(self) -> None:
-        if self._future.cancelled():
+        if self._future.cancelled() and not self._always:
             return
         try:
             result = self._work()

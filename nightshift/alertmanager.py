@@ -5,8 +5,8 @@ Source: Alertmanager's webhook configuration and its OpenAPI file; `tests/data/w
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from domain.alert import Alert
+from domain.alert import Alert, AlertStatus
 from domain.plain import Plain
 
 VERSION = "4"
@@ -37,7 +37,7 @@ class WireAlert(BaseModel):
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
-    status: Literal["firing", "resolved"] = "firing"
+    status: AlertStatus = "firing"
     labels: dict[str, str]
     annotations: dict[str, str] = Field(default_factory=dict)
     startsAt: datetime | None = None  # the wire's spelling
@@ -65,20 +65,19 @@ class WireAlert(BaseModel):
         )
 
 
-class Delivery(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
     """One POST: the alerts that could be read, and a sentence on each that could not.
 
     `truncated` alerts were left out by the sender; `group_labels` and `receiver` say where
     to ask for them.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     alerts: list[Alert]
-    broken: list[str] = Field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     truncated: int = 0
     receiver: str = ""
-    group_labels: dict[str, str] = Field(default_factory=dict)
+    group_labels: dict[str, str] = field(default_factory=dict)
 
 
 def fingerprint(labels: dict[str, str]) -> str:

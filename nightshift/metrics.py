@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from domain.alert import Alert
+from domain.alert import Alert, AlertStatus
 from domain.store import Spending, Stats
 
 
@@ -25,12 +26,13 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._accepted = Counter(
+        accepted = Counter(
             "nightshift_alerts_accepted",
             "Alerts written down.",
             ["status"],
             registry=self.registry,
         )
+        self._accepted = {status: accepted.labels(status) for status in get_args(AlertStatus)}
         self._refused = Counter(
             "nightshift_deliveries_refused",
             "Deliveries, or alerts of them, that were not taken.",
@@ -41,7 +43,7 @@ class Meters:
     def accepted(self, alerts: Sequence[Alert]) -> None:
         """These alerts are stored."""
         for alert in alerts:
-            self._accepted.labels(alert.status).inc()
+            self._accepted[alert.status].inc()
 
     def refused(self, reason: str) -> None:
         """One delivery, or one alert of it, was not taken."""

@@ -35,6 +35,8 @@ TRIES = 8
 """Failed segments of one incident in a row before it ends as failed."""
 BACKOFF_S = 2.0
 IDLE_S = 1.0
+GIVE_WAY_S = 0.2
+"""While alerts rush in, one step of one incident is made in so long."""
 
 
 class Runs:
@@ -47,6 +49,7 @@ class Runs:
         self._stopping = asyncio.Event()
         self._under_way: set[RunControl] = set()
         self._looking = asyncio.Lock()
+        self._stepping = asyncio.Lock()
 
     async def work(self) -> None:
         """One worker: wait for a job, drive it, again. The idle queue behind the one that looks."""
@@ -143,6 +146,7 @@ class Runs:
 
         Raises GraphDrained after the node that runs now, once `stop` was called.
         """
+        await self._give_way()
         incident = await self._store.incident(incident_id)
         config = config_of(incident_id)
         if incident.status == "done":
@@ -152,6 +156,12 @@ class Runs:
             wake = await self._until_it_waits(given, config, control)
         if wake:
             await self._store.wake(incident_id, why="wake", at=datetime.fromisoformat(wake))
+
+    async def _give_way(self) -> None:
+        """Accepting goes first: an alert that is accepted can wait, its sender cannot."""
+        async with self._stepping:
+            if not self._stopping.is_set():
+                await self._store.lull(GIVE_WAY_S)
 
     @contextmanager
     def _controlled(self) -> Iterator[RunControl]:
@@ -186,6 +196,7 @@ class Runs:
                 wake = _wake_of(step)
                 if wake:
                     control.request_drain(f"it waits until {wake}")
+                await self._give_way()
         except GraphDrained:
             if not wake:
                 raise

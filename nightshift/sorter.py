@@ -1,7 +1,7 @@
 """Accepted deliveries become incidents, soon and in their order. Not here: how (memory).
 
-What comes alone is sorted at once. What comes in the moment after a sort waits for its end and is
-sorted together: one transaction of a hundred costs a tenth of a hundred of one.
+What comes alone is sorted at once. What rushes in waits for the end of the rush, or for a second,
+and is sorted together: one transaction of a hundred costs a tenth of a hundred of one.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 PAUSE_S = 0.25
 """From one sort to the next."""
+RUSH_S = 1.0
+"""So long, at most, does sorting wait for a rush to end: the two would slow each other down."""
 LOOK_EVERY_S = 1.0
 """How soon is seen what another process accepted and did not live to sort."""
 UNSORTED = "unsorted"
@@ -41,6 +43,7 @@ class Sorter:
         """Sort for ever; cancel it to stop."""
         while True:
             await self._store.wait_delivery(LOOK_EVERY_S)
+            await self._store.lull(RUSH_S)
             try:
                 await self.sort()
             except NightshiftError as error:

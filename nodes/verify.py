@@ -22,6 +22,9 @@ from policy.reading_guest import short_of_memory
 from policy.triage import triage
 
 NEXT_LOOK = timedelta(seconds=5)
+LATE = 2 * NEXT_LOOK
+SLOWEST_S = 2.0
+"""Looks within `verify_hold_s` of the act hold a worker, and lie so far apart at most."""
 WAITING = 4
 START_PERIOD = timedelta(minutes=10)
 AGAIN = ("changed", "cleared")
@@ -42,8 +45,13 @@ async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     deadline = _deadline(state, deps, attempt, before)
     verdict = await _watch(state, runtime, attempt, before, deadline)
     if verdict.state == "pending":
-        wake = (deps.clock.now() + NEXT_LOOK).isoformat()
-        return {"verdict": verdict.plain(), "wake_at": wake, "deadline": deadline.isoformat()}
+        now = deps.clock.now()
+        wake = min(now + NEXT_LOOK, deadline) if deadline > now else now + NEXT_LOOK
+        return {
+            "verdict": verdict.plain(),
+            "wake_at": wake.isoformat(),
+            "deadline": deadline.isoformat(),
+        }
     return await _settled(state, runtime, attempt, before, verdict)
 
 
@@ -93,18 +101,41 @@ async def _watch(
         latest=deadline + START_PERIOD,
         ended=min(attempt.finished_at, now),
     )
-    hold = now + timedelta(seconds=deps.limits.verify_hold_s)
-    if deadline <= now:  # it went by with nobody looking: a clock put forward, or a standstill
-        deadline = hold
+    hold, deadline = _hold(state, deps, attempt, deadline)
     looks = ceil(deps.limits.verify_hold_s / deps.limits.verify_poll_s)
     verdict = await look(deps, acted, deadline=deadline)
     while verdict.state == "pending" and deps.clock.now() < hold and looks > 0:
         if runtime.drain_requested:
             break
         looks -= 1
-        await deps.clock.sleep(deps.limits.verify_poll_s)
+        await deps.clock.sleep(_until_next_look(deps, attempt))
         verdict = await look(deps, acted, deadline=deadline)
     return verdict
+
+
+def _hold(
+    state: IncidentState, deps: Deps, attempt: Attempt, deadline: datetime
+) -> tuple[datetime, datetime]:
+    """The end of looking without a pause, and that of patience.
+
+    A deadline that went by with nobody looking (a clock put forward, a standstill) is moved.
+    """
+    now, held = deps.clock.now(), timedelta(seconds=deps.limits.verify_hold_s)
+    if deadline <= now and not _looked(state, now):
+        return now + held, now + held
+    return min(max(now, attempt.finished_at + held), now + held), deadline
+
+
+def _looked(state: IncidentState, now: datetime) -> bool:
+    """Whether this is the look that the last one asked for, not one after a standstill."""
+    wake = state.get("wake_at")
+    return wake is not None and now < datetime.fromisoformat(wake) + LATE
+
+
+def _until_next_look(deps: Deps, attempt: Attempt) -> float:
+    """Seconds, a tenth of those that have passed: the longer it takes, the less a moment counts."""
+    passed = (deps.clock.now() - attempt.finished_at).total_seconds()
+    return max(deps.limits.verify_poll_s, min(passed / 10, SLOWEST_S))
 
 
 async def _nothing_is_steady_yet(deps: Deps, attempt: Attempt) -> None:

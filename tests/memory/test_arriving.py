@@ -1,8 +1,11 @@
 """memory/arriving.py."""
 
 import asyncio
+from collections.abc import Callable
 
-from memory.arriving import MOST_UNSORTED, Arriving, Row
+import pytest
+
+from memory.arriving import LULL_S, MOST_UNSORTED, RUSH_S, Arriving, Row
 
 ROW: Row = ("default", 0, 1, "[]")
 
@@ -67,3 +70,80 @@ async def test_whoever_sorts_hears_of_it_once() -> None:
     await arriving.wait(0)
 
     assert silent
+
+
+class Hand:
+    """A clock whose sleeps happen at once; each is followed by what the test says, if anything."""
+
+    def __init__(self) -> None:
+        self.at, self.slept = 100.0, 0
+        self.then: Callable[[], object] = lambda: None
+
+    def now(self) -> float:
+        """Seconds."""
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes."""
+        self.at += seconds
+        self.slept += 1
+        self.then()
+
+
+def arriving_on(hand: Hand) -> Arriving:
+    """One that goes by that clock."""
+    return Arriving(monotonic=hand.now, sleep=hand.sleep)
+
+
+async def test_where_nothing_came_nobody_waits() -> None:
+    """Neither before the first delivery nor long after the last."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    await arriving.lull(1.0)
+    arriving.came(1)
+    hand.at += RUSH_S
+    await arriving.lull(1.0)
+
+    assert hand.slept == 0
+
+
+async def test_what_comes_alone_delays_by_a_moment() -> None:
+    """No other follows it: that was all."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    arriving.add(ROW)
+    await arriving.lull(1.0)
+
+    assert hand.slept == 1
+
+
+async def test_a_rush_is_waited_out_up_to_the_bound() -> None:
+    """While deliveries follow each other it is no lull, but nobody waits for ever."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    hand.then = lambda: arriving.came(1)
+    arriving.came(1)
+    began = hand.at
+    await arriving.lull(0.2)
+    waited = hand.at - began
+    hand.then = lambda: None
+    await arriving.lull(0.2)
+
+    assert 0.2 <= waited < 0.2 + 2 * LULL_S
+    assert hand.at - began == pytest.approx(waited + LULL_S)
+
+
+async def test_a_loop_that_was_busy_has_seen_no_lull() -> None:
+    """What came while it was busy may not have been read yet."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    late = [2 * LULL_S]
+
+    def busy() -> None:
+        hand.at += late.pop() if late else 0.0
+
+    hand.then = busy
+    arriving.came(1)
+    await arriving.lull(1.0)
+
+    assert (late, hand.slept) == ([], 2)

@@ -48,6 +48,21 @@ async def test_who_has_gone_is_not_served(one: Threads) -> None:
     assert made == ["third"]
 
 
+async def test_what_is_made_always_is_made(one: Threads) -> None:
+    """Also for who has gone: its error is nobody's then."""
+    go, made = threading.Event(), list[str]()
+    under_way = one.call(partial(go.wait, 10))
+    gone = one.call(lambda: made.append("gone"), always=True)
+    failing = one.call(lambda: 1 // 0, always=True)
+    gone.cancel()
+    failing.cancel()
+    go.set()
+    await under_way
+    await one.call(lambda: made.append("third"))
+
+    assert made == ["gone", "third"]
+
+
 async def test_the_end_waits_for_what_was_asked() -> None:
     """Nothing is left undone, and nothing hangs."""
     threads, made = Threads(2, "test"), list[int]()

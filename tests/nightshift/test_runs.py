@@ -20,7 +20,7 @@ from domain.incident import Attempt, Event, Incident
 from domain.state import GRAPH_VERSION
 from graph.build import build
 from nightshift.checkpoints import strict_serde
-from nightshift.runs import BACKOFF_S, TRIES, Runs, config_of, first_state
+from nightshift.runs import BACKOFF_S, GIVE_WAY_S, TRIES, Runs, config_of, first_state
 from nightshift.testing import FixedRulebook, World, container, firing, match, open_world
 from nightshift.watch import cancel
 
@@ -377,6 +377,54 @@ async def test_one_of_the_idle_looks_for_all(
             await world.store.record(incident, note)
 
     assert looks[0] <= 5
+
+
+async def test_work_gives_way_to_a_rush_of_alerts(
+    world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step, one incident at a time, however many workers there are."""
+    waiting, most, asked = [0], [0], list[float]()
+
+    async def lull(timeout: float) -> None:  # noqa: ASYNC109  # the store's own
+        asked.append(timeout)
+        waiting[0] += 1
+        most[0] = max(most[0], waiting[0])
+        await asyncio.sleep(0.001)
+        waiting[0] -= 1
+
+    monkeypatch.setattr(world.store, "lull", lull)
+    incidents = [await crashed(world), await crashed(world, "api")]
+    async with working(world, saver, n=4):
+        rows = [await ends(world, one) for one in incidents]
+
+    assert [row.outcome for row in rows] == ["resolved", "resolved"]
+    assert most == [1]
+    assert len(asked) > 2 * len(("monitor", "analyse", "heal", "verify", "notify"))
+    assert set(asked) == {GIVE_WAY_S}
+
+
+async def test_who_is_to_stop_gives_way_no_more(
+    world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rush does not hold up the end."""
+    rushing, over, asked = asyncio.Event(), asyncio.Event(), list[float]()
+
+    async def lull(timeout: float) -> None:  # noqa: ASYNC109  # the store's own
+        asked.append(timeout)
+        rushing.set()
+        await over.wait()
+
+    monkeypatch.setattr(world.store, "lull", lull)
+    incident = await crashed(world)
+    runs = Runs(world.store, world.deps, saver)
+    worker = asyncio.create_task(runs.work())
+    await asyncio.wait_for(rushing.wait(), 10)
+    runs.stop()
+    over.set()
+    await asyncio.wait_for(worker, 10)
+
+    assert len(asked) == 1
+    assert (await world.store.incident(incident)).status == "open"
 
 
 async def test_an_older_graph_begins_at_monitor(world: World, saver: Saver) -> None:

@@ -80,6 +80,33 @@ async def test_what_comes_alone_is_sorted_at_once(store: Store, clock: Pausing) 
     assert (after.incidents, after.unsorted) == (3, 0)
 
 
+async def test_what_rushes_in_is_sorted_after_the_rush(
+    store: Store, clock: Pausing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sorting would slow accepting down; it waits for a second at most."""
+    rushing, over, bounds = asyncio.Event(), asyncio.Event(), list[float]()
+
+    async def lull(timeout: float) -> None:  # noqa: ASYNC109  # the store's own
+        bounds.append(timeout)
+        rushing.set()
+        await over.wait()
+
+    monkeypatch.setattr(store, "lull", lull)
+    sorter = asyncio.create_task(Sorter(store, People().tell, clock).run())
+    await store.deliver([alert("a")])
+    await rushing.wait()
+    await store.deliver([alert("b")])
+    during = await store.stats()
+    over.set()
+    await clock.asleep.wait()
+    after = await store.stats()
+    sorter.cancel()
+
+    assert (during.incidents, during.unsorted) == (0, 2)
+    assert (after.incidents, after.unsorted) == (2, 0)
+    assert bounds == [1.0]
+
+
 async def test_what_cannot_be_sorted_blocks_nobody(store: Store, clock: Pausing) -> None:
     """It is kept and people hear of it; those before and behind it are sorted."""
     people = People()

@@ -38,6 +38,12 @@ def expression(world: World, state: Any, *, range_s: float = 0) -> None:
     world.metrics.found = found
 
 
+def wake_in(world: World, state: IncidentState) -> float:
+    """Seconds until the next look."""
+    wake = datetime.fromisoformat(str(state["wake_at"]))
+    return (wake - world.clock.now()).total_seconds()
+
+
 async def test_healed_when_it_holds(world: World, crashed: IncidentState, run: Run) -> None:
     """Running and healthy for the stable time: healed, and on record."""
     state = await run(crashed, heal, verify)
@@ -177,6 +183,61 @@ async def test_a_long_wait_holds_no_worker(world: World, crashed: IncidentState,
     assert verdict(state).state == "pending"
     assert wake - world.clock.now() <= timedelta(seconds=5)
     assert again["deadline"] == state["deadline"] or not again["wake_at"]
+
+
+async def test_looks_lie_further_apart_with_time(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """A tenth of what has passed, so that a slow starter costs few looks; two seconds at most."""
+    world.limit(verify_hold_s=60.0, verify_for_s=60.0)
+    world.containers.fate("web", stays_unhealthy)
+    await run(crashed, heal, verify)
+    looks = world.clock.slept[1:]
+
+    assert looks == sorted(looks)
+    assert (looks[0], looks[-1]) == (world.limits.verify_poll_s, 2.0)
+    assert len(looks) < 50
+
+
+async def test_what_was_held_long_enough_is_looked_at_once(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """A wake-up is one look; the worker is free again."""
+    world.limit(verify_for_s=60.0)
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal, verify)
+    world.clock.advance(5)
+    world.clock.slept.clear()
+    again = await run(state, verify)
+
+    assert (verdict(again).state, world.clock.slept) == ("pending", [])
+
+
+async def test_a_deadline_that_nobody_saw_is_moved(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """After a standstill it gets the time it did not have; one look could prove nothing."""
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal, verify)
+    world.clock.put(3600)
+    world.clock.after(6, lambda: world.containers.change("web", health="healthy"))
+    again = await run(state, verify)
+
+    assert (verdict(state).state, verdict(again).state) == ("pending", "healed")
+
+
+async def test_a_starting_container_is_not_looked_at_without_a_pause(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Beyond the deadline the next look is as far away as before it."""
+    world.containers.fate("web", lambda facts: facts.model_copy(update={"health": "starting"}))
+    state = await run(crashed, heal, verify)
+    for _ in range(9):
+        world.clock.advance(max(0.0, wake_in(world, state)))
+        state = await run(state, verify)
+
+    assert verdict(state).state == "pending"
+    assert wake_in(world, state) == 5.0
 
 
 async def test_ends_at_its_deadline(world: World, crashed: IncidentState, run: Run) -> None:
