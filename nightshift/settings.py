@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     nightshift_excluded: Annotated[list[str], NoDecode] = Field(default_factory=list)
     nightshift_runbooks: Path | None = None
     nightshift_workers: int = Field(default=8, ge=1, le=64)
+    nightshift_one_core: bool = True
+    """Whether the service keeps to one core, which costs less; more processes use more of them."""
     nightshift_check_every_s: Span = 300.0
     nightshift_keep_checkpoints_days: float = Field(default=14.0, ge=0, le=3650)
     """Of finished incidents, for replay and Studio; 0: for ever."""

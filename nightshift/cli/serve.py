@@ -34,6 +34,7 @@ def serve(
     """Take alerts on POST /alert and work on them until stopped."""
     import uvloop
 
+    from nightshift.affinity import stay_on_this_core
     from nightshift.heap import share_arenas
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
@@ -53,6 +54,8 @@ def serve(
     if new and settings.nightshift_token:
         _tell(settings)
     share_arenas()
+    if settings.nightshift_one_core:
+        stay_on_this_core()
     listening = listener(settings.nightshift_host, settings.nightshift_port)
     uvloop.run(_serve(settings, listening, work=not no_worker))
 

@@ -19,6 +19,7 @@ def worker(data_dir: DataDir = None) -> None:
     """Work on what `nightshift serve --no-worker` takes in, on this or any other host."""
     import uvloop
 
+    from nightshift.affinity import stay_on_this_core
     from nightshift.heap import share_arenas
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
@@ -32,6 +33,8 @@ def worker(data_dir: DataDir = None) -> None:
         secrets=secrets_of(settings),
     )
     share_arenas()
+    if settings.nightshift_one_core:
+        stay_on_this_core()
     uvloop.run(_work(settings))
 
 

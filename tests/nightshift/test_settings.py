@@ -33,6 +33,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "NIGHTSHIFT_MAX_ACTIONS_AT_ONCE": ("5", 5),
     "NIGHTSHIFT_COOLDOWN_S": ("60", 60.0),
     "NIGHTSHIFT_APPROVAL_TTL_S": ("90.5", 90.5),
+    "NIGHTSHIFT_ONE_CORE": ("false", False),
     "NIGHTSHIFT_WAITING_DELIVERIES": ("8", 8),
     "NIGHTSHIFT_DIGEST_AFTER": ("5", 5),
     "NIGHTSHIFT_LATCH_AFTER": ("4", 4),

@@ -1,5 +1,6 @@
 """`nightshift serve`, as a process."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from nightshift.cli.serve import listener
 
 Start = Callable[..., "subprocess.Popen[str]"]
 ROOT = Path(__file__).parents[3]
+CORES = len(os.sched_getaffinity(0))
 PATIENCE_S = 90
 """Starts take long on a busy machine; how long is no matter of these tests."""
 
@@ -56,6 +58,20 @@ def test_it_serves_and_ends_in_order(start: Start) -> None:
     assert health.json()["service"] == "nightshift"
     assert "docker" in str(ready.json()["degraded"])
     assert process.wait(timeout=PATIENCE_S) == 0
+
+
+@pytest.mark.skipif(CORES < 2, reason="this process may use one core only")
+@pytest.mark.parametrize(("one_core", "cores"), [("true", 1), ("false", CORES)])
+def test_all_its_threads_keep_to_one_core(start: Start, one_core: str, cores: int) -> None:
+    """Also those that libraries start; unless told otherwise."""
+    process = start("--port", "0", NIGHTSHIFT_ONE_CORE=one_core)
+    httpx.get(f"{_address(process)}/ready")
+    threads = list(Path(f"/proc/{process.pid}/task").iterdir())
+    found = [os.sched_getaffinity(int(thread.name)) for thread in threads]
+
+    assert len(threads) > 3
+    assert {len(one) for one in found} == {cores}
+    assert len({frozenset(one) for one in found}) == 1
 
 
 def test_no_answer_waits_for_an_acknowledgement() -> None:
