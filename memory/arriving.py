@@ -13,10 +13,9 @@ from typing import Any
 Row = tuple[str, int, int, str]
 """Tenant, microseconds, number of alerts, their JSON."""
 MOST_UNSORTED = 2500
-"""Alerts; beyond it deliveries wait at the door, so that none is unsorted for much over 0.5 s."""
-
+"""Alerts; beyond it deliveries wait at the door, so that none is unsorted for much over 1.5 s."""
 RUSH_S, LULL_S = 0.03, 0.005
-"""How long a delivery counts as a rush, unless none follows for the second; both in seconds."""
+"""How long a delivery counts as a rush, unless none follows for so long."""
 
 
 class Arriving:
@@ -84,13 +83,13 @@ class Arriving:
         self._come.clear()
 
     async def lull(self, timeout: float) -> None:  # noqa: ASYNC109  # a bound, not a failure
-        """Return when nothing rushes in any more, or after so many seconds.
+        """Return when nothing rushes in any more, or can come in, or after so many seconds.
 
         A loop that came back late may not have read what came meanwhile: that was no lull.
         """
         now = self._monotonic()
         end = now + timeout
-        while now < min(end, self._last_came + RUSH_S):
+        while self._room.is_set() and now < min(end, self._last_came + RUSH_S):
             before, last = now, self._last_came
             await self._sleep(LULL_S)
             now = self._monotonic()

@@ -35,8 +35,8 @@ TRIES = 8
 """Failed segments of one incident in a row before it ends as failed."""
 BACKOFF_S = 2.0
 IDLE_S = 1.0
-GIVE_WAY_S = 0.2
-"""While alerts rush in, one step of one incident is made in so long."""
+GIVE_WAY_S = 0.5
+"""While alerts rush in, one segment is begun in so long, however many workers there are."""
 
 
 class Runs:
@@ -49,7 +49,7 @@ class Runs:
         self._stopping = asyncio.Event()
         self._under_way: set[RunControl] = set()
         self._looking = asyncio.Lock()
-        self._stepping = asyncio.Lock()
+        self._beginning = asyncio.Lock()
 
     async def work(self) -> None:
         """One worker: wait for a job, drive it, again. The idle queue behind the one that looks."""
@@ -158,8 +158,11 @@ class Runs:
             await self._store.wake(incident_id, why="wake", at=datetime.fromisoformat(wake))
 
     async def _give_way(self) -> None:
-        """Accepting goes first: an alert that is accepted can wait, its sender cannot."""
-        async with self._stepping:
+        """Accepting goes first: an alert that is accepted can wait, its sender cannot.
+
+        Between two nodes would be too late: their checkpoint is not written then.
+        """
+        async with self._beginning:
             if not self._stopping.is_set():
                 await self._store.lull(GIVE_WAY_S)
 
@@ -196,7 +199,6 @@ class Runs:
                 wake = _wake_of(step)
                 if wake:
                     control.request_drain(f"it waits until {wake}")
-                await self._give_way()
         except GraphDrained:
             if not wake:
                 raise

@@ -79,8 +79,8 @@ class Settings(BaseSettings):
     nightshift_excluded: Annotated[list[str], NoDecode] = Field(default_factory=list)
     nightshift_runbooks: Path | None = None
     nightshift_workers: int = Field(default=8, ge=1, le=64)
-    nightshift_one_core: bool = True
-    """Whether the service keeps to one core, which costs less; more processes use more of them."""
+    nightshift_one_core: bool | None = None
+    """Whether a process keeps to one core: cheaper. Unset: unless others share the store."""
     nightshift_check_every_s: Span = 300.0
     nightshift_keep_checkpoints_days: float = Field(default=14.0, ge=0, le=3650)
     """Of finished incidents, for replay and Studio; 0: for ever."""
@@ -198,6 +198,13 @@ class Settings(BaseSettings):
     )(_web)
     _check_database = field_validator("database_url")(_server)
     _check_hosts = field_validator("docker_hosts")(_addressed)
+
+    @property
+    def keeps_to_one_core(self) -> bool:
+        """Two that share a database may share a host: on one core they would stay for ever."""
+        if self.nightshift_one_core is None:
+            return self.database_url is None
+        return self.nightshift_one_core
 
     def limits(self) -> Limits:
         """The bounds of a run, without what wiring computes (protected names, own host)."""

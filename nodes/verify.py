@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 
 from langgraph.runtime import Runtime
 
@@ -42,15 +41,15 @@ async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     if attempt.result == "refused":
         return await _after_refusal(state, deps, attempt)
     before = await _before(state, deps)
-    deadline = _deadline(state, deps, attempt, before)
-    verdict = await _watch(state, runtime, attempt, before, deadline)
+    until = _until(state, deps, attempt, _deadline(state, deps, attempt, before))
+    verdict = await _watch(state, runtime, attempt, before, until)
     if verdict.state == "pending":
         now = deps.clock.now()
-        wake = min(now + NEXT_LOOK, deadline) if deadline > now else now + NEXT_LOOK
+        wake = min(now + NEXT_LOOK, until.deadline) if until.deadline > now else now + NEXT_LOOK
         return {
             "verdict": verdict.plain(),
             "wake_at": wake.isoformat(),
-            "deadline": deadline.isoformat(),
+            "deadline": until.deadline.isoformat(),
         }
     return await _settled(state, runtime, attempt, before, verdict)
 
@@ -61,6 +60,14 @@ class Before:
 
     broke_in_runtime: bool = False
     health_every_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Until:
+    """How long a worker is held by looking, and how long what is looked at has time."""
+
+    hold: datetime
+    deadline: datetime
 
 
 def _deadline(state: IncidentState, deps: Deps, attempt: Attempt, before: Before) -> datetime:
@@ -87,7 +94,7 @@ async def _watch(
     runtime: Runtime[Deps],
     attempt: Attempt,
     before: Before,
-    deadline: datetime,
+    until: Until,
 ) -> Verdict:
     """Look until the verdict stands, or this process has other things to do."""
     deps = runtime.context
@@ -98,32 +105,28 @@ async def _watch(
         remedy=Remedy.parse(state["remedy"] or {}),
         attempt=attempt,
         broke_in_runtime=before.broke_in_runtime,
-        latest=deadline + START_PERIOD,
+        latest=until.deadline + START_PERIOD,
         ended=min(attempt.finished_at, now),
     )
-    hold, deadline = _hold(state, deps, attempt, deadline)
-    looks = ceil(deps.limits.verify_hold_s / deps.limits.verify_poll_s)
-    verdict = await look(deps, acted, deadline=deadline)
-    while verdict.state == "pending" and deps.clock.now() < hold and looks > 0:
+    left = deps.limits.verify_hold_s  # slept, not looked up: the clock may be set meanwhile
+    verdict = await look(deps, acted, deadline=until.deadline)
+    while verdict.state == "pending" and deps.clock.now() < until.hold and left > 0:
         if runtime.drain_requested:
             break
-        looks -= 1
-        await deps.clock.sleep(_until_next_look(deps, attempt))
-        verdict = await look(deps, acted, deadline=deadline)
+        pause = _until_next_look(deps, attempt)
+        left -= pause
+        await deps.clock.sleep(pause)
+        verdict = await look(deps, acted, deadline=until.deadline)
     return verdict
 
 
-def _hold(
-    state: IncidentState, deps: Deps, attempt: Attempt, deadline: datetime
-) -> tuple[datetime, datetime]:
-    """The end of looking without a pause, and that of patience.
-
-    A deadline that went by with nobody looking (a clock put forward, a standstill) is moved.
-    """
+def _until(state: IncidentState, deps: Deps, attempt: Attempt, deadline: datetime) -> Until:
+    """A deadline that went by with nobody looking (a clock put forward, a standstill) is moved."""
     now, held = deps.clock.now(), timedelta(seconds=deps.limits.verify_hold_s)
     if deadline <= now and not _looked(state, now):
-        return now + held, now + held
-    return min(max(now, attempt.finished_at + held), now + held), deadline
+        return Until(hold=now + held, deadline=now + held)
+    hold = min(max(now, attempt.finished_at + held), now + held)
+    return Until(hold=hold, deadline=deadline)
 
 
 def _looked(state: IncidentState, now: datetime) -> bool:
@@ -133,9 +136,9 @@ def _looked(state: IncidentState, now: datetime) -> bool:
 
 
 def _until_next_look(deps: Deps, attempt: Attempt) -> float:
-    """Seconds, a tenth of those that have passed: the longer it takes, the less a moment counts."""
+    """Seconds, a fifth of those that have passed: the longer it takes, the less a moment counts."""
     passed = (deps.clock.now() - attempt.finished_at).total_seconds()
-    return max(deps.limits.verify_poll_s, min(passed / 10, SLOWEST_S))
+    return max(deps.limits.verify_poll_s, min(passed / 5, SLOWEST_S))
 
 
 async def _nothing_is_steady_yet(deps: Deps, attempt: Attempt) -> None:
@@ -207,8 +210,8 @@ async def _came_up_late(
     """Judged not healed, and no longer broken: nothing more is done, and the last look counts."""
     deps = runtime.context
     patience = min(deps.limits.stable_for_s + deps.limits.verify_poll_s, deps.limits.verify_hold_s)
-    deadline = deps.clock.now() + timedelta(seconds=patience)
-    late = await _watch(state, runtime, attempt, before, deadline)
+    end = deps.clock.now() + timedelta(seconds=patience)
+    late = await _watch(state, runtime, attempt, before, Until(hold=end, deadline=end))
     if late.state == "healed":
         proved = late.model_copy(update={"reason": f"came up late: {late.reason}"})
         return await _recorded(state, deps, attempt, proved)

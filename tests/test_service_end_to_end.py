@@ -193,7 +193,7 @@ async def test_a_locked_database_is_told_before_alertmanager_gives_up(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """503 within the bound, whoever holds the lock; sent again, it is one incident."""
-    monkeypatch.setattr(intake, "ANSWER_S", 0.2)
+    monkeypatch.setattr(intake, "STORE_S", 0.2)
     async with opened(shop) as nightshift:
         other = sqlite3.connect(shop.settings.nightshift_data_dir / FILE, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

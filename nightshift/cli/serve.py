@@ -54,7 +54,7 @@ def serve(
     if new and settings.nightshift_token:
         _tell(settings)
     share_arenas()
-    if settings.nightshift_one_core:
+    if settings.keeps_to_one_core:
         stay_on_this_core()
     listening = listener(settings.nightshift_host, settings.nightshift_port)
     uvloop.run(_serve(settings, listening, work=not no_worker))

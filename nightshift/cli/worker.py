@@ -33,7 +33,7 @@ def worker(data_dir: DataDir = None) -> None:
         secrets=secrets_of(settings),
     )
     share_arenas()
-    if settings.nightshift_one_core:
+    if settings.keeps_to_one_core:
         stay_on_this_core()
     uvloop.run(_work(settings))
 

@@ -25,9 +25,10 @@ from nightshift.web.shedding import Overloaded
 
 PATH = "/alert"
 MAX_BODY = 1024**2
-ANSWER_S = 7.0
-"""From the first byte to the answer: Alertmanager waits ten seconds, and is some way off."""
-TELL_S = 5.0
+STORE_S = 5.0
+"""Alertmanager waits ten seconds for an answer; a 503 must reach it well before."""
+BODY_S = 10.0
+"""Alertmanager's own time-out: who has not sent a delivery by then has given it up."""
 FETCH_TIMEOUT_S, FETCH_PAUSES_S = 5.0, (0.0, 1.0, 5.0)
 TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
 """Ways to lose alerts; people hear of each once an hour."""
@@ -37,10 +38,6 @@ log = structlog.stdlib.get_logger(__name__)
 
 class TooLarge(Exception):
     """More bytes came than are taken."""
-
-
-class NotJson(Exception):
-    """The body is none; the text says where it goes wrong."""
 
 
 class AlertsFirst:
@@ -68,31 +65,25 @@ async def alert(request: Request) -> Response:
 
 
 async def _taken(request: Request) -> Response:
-    delivery: Delivery | None = None
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(BODY_S):
             delivery = await _delivery(request)
-            return await _accept(request, delivery)
     except TimeoutError:
-        if delivery is None:
-            return _refuse(request, 408, f"the body did not come within {ANSWER_S:g} s")
-        return _refuse(request, 503, f"not stored within {ANSWER_S:g} s: send it again")
+        return _refuse(request, 408, f"the body did not come within {BODY_S:g} s")
     except TooLarge:
         return await _too_large(request)
     except NotADelivery as error:
         return _refuse(request, 422, str(error))
-    except NotJson as error:
+    except ValueError as error:
         return _refuse(request, 400, f"the body is not JSON: {error}")
     except ClientDisconnect:
         return _refuse(request, 400, "the connection broke before the body was whole")
+    return await _accept(request, delivery)
 
 
 async def _delivery(request: Request) -> Delivery:
-    body = await bounded_body(request, MAX_BODY)
-    try:
-        return read_delivery(from_json(body), received_at=datetime.now(UTC))
-    except ValueError as error:
-        raise NotJson(str(error)) from error
+    body = from_json(await bounded_body(request, MAX_BODY))
+    return read_delivery(body, received_at=datetime.now(UTC))
 
 
 async def bounded_body(request: Request, limit: int) -> bytes:
@@ -110,18 +101,21 @@ async def bounded_body(request: Request, limit: int) -> bytes:
 
 
 async def _accept(request: Request, delivery: Delivery) -> Response:
-    """Store it; a write that comes after the bound is a repeat when it is sent again."""
+    """Store it within a bound; a write that comes later still is a repeat when it is sent again."""
     service = service_of(request)
     for sentence in delivery.broken:
         log.warning("an alert of a delivery was left out", why=sentence)
         meters_of(request).refused("broken alert")
     fetching = bool(delivery.truncated and service.settings.alertmanager_url)
     try:
-        await service.store.deliver(delivery.alerts)
-        for kind, sentence in _losses(delivery, fetching=fetching).items():
-            await service.delivery_lost(kind, sentence)
+        async with asyncio.timeout(STORE_S):
+            await service.store.deliver(delivery.alerts)
+            for kind, sentence in _losses(delivery, fetching=fetching).items():
+                await service.delivery_lost(kind, sentence)
     except (NotStored, Transient) as error:
         return _refuse(request, 503, str(error))
+    except TimeoutError:
+        return _refuse(request, 503, f"not stored within {STORE_S:g} s: send it again")
     meters_of(request).accepted(delivery.alerts)
     rest = BackgroundTask(fetch_rest, service, delivery) if fetching else None
     answer = b'{"status":"accepted","alerts":%d}' % len(delivery.alerts)
@@ -156,7 +150,7 @@ async def _too_large(request: Request) -> Response:
 async def _tell(service: Serving, kind: str, sentence: str) -> None:
     """Tell people, where the sender cannot be told to come again."""
     try:
-        async with asyncio.timeout(TELL_S):
+        async with asyncio.timeout(STORE_S):
             await service.delivery_lost(kind, sentence)
     except (NightshiftError, TimeoutError) as error:
         log.critical("nobody could be told that alerts were lost", what=sentence, why=str(error))

@@ -147,3 +147,14 @@ async def test_a_loop_that_was_busy_has_seen_no_lull() -> None:
     await arriving.lull(1.0)
 
     assert (late, hand.slept) == ([], 2)
+
+
+async def test_behind_a_shut_door_there_is_no_rush() -> None:
+    """Only sorting opens it: nobody is accepted while the sorter waits."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    hand.then = lambda: arriving.add(ROW)
+    arriving.came(MOST_UNSORTED)
+    await arriving.lull(1.0)
+
+    assert hand.slept == 0

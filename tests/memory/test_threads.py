@@ -1,6 +1,7 @@
 """Calls in threads of their own."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -50,7 +51,8 @@ async def test_who_has_gone_is_not_served(one: Threads) -> None:
 
 async def test_what_is_made_always_is_made(one: Threads) -> None:
     """Also for who has gone: its error is nobody's then."""
-    go, made = threading.Event(), list[str]()
+    go, made, complaints = threading.Event(), list[str](), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
     under_way = one.call(partial(go.wait, 10))
     gone = one.call(lambda: made.append("gone"), always=True)
     failing = one.call(lambda: 1 // 0, always=True)
@@ -60,7 +62,11 @@ async def test_what_is_made_always_is_made(one: Threads) -> None:
     await under_way
     await one.call(lambda: made.append("third"))
 
+    del gone, failing
+    gc.collect()
+
     assert made == ["gone", "third"]
+    assert complaints == []
 
 
 async def test_the_end_waits_for_what_was_asked() -> None:

@@ -382,7 +382,7 @@ async def test_one_of_the_idle_looks_for_all(
 async def test_work_gives_way_to_a_rush_of_alerts(
     world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Step by step, one incident at a time, however many workers there are."""
+    """One segment begins at a time, however many workers there are."""
     waiting, most, asked = [0], [0], list[float]()
 
     async def lull(timeout: float) -> None:  # noqa: ASYNC109  # the store's own
@@ -399,7 +399,7 @@ async def test_work_gives_way_to_a_rush_of_alerts(
 
     assert [row.outcome for row in rows] == ["resolved", "resolved"]
     assert most == [1]
-    assert len(asked) > 2 * len(("monitor", "analyse", "heal", "verify", "notify"))
+    assert len(asked) >= len(incidents)
     assert set(asked) == {GIVE_WAY_S}
 
 

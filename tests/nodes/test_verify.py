@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from langgraph.runtime import RunControl
 
 from domain.errors import Transient
 from domain.facts import ContainerFacts, Inventory
@@ -146,6 +148,19 @@ async def test_what_came_up_late_is_healed(
     assert state["reason"].startswith("came up late: web is running")
 
 
+async def test_what_came_up_late_is_watched_until_it_is_steady(
+    world: World, crashed: IncidentState, run: Run, mends: Callable[..., None]
+) -> None:
+    """Its start proves nothing at first sight; a worker looks on, long as it was held before."""
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal)
+    end = last_attempt(state).finished_at + timedelta(seconds=world.limits.verify_for_s)
+    mends(health="healthy", started_at=end - timedelta(seconds=1))
+    state = await run(state, verified, notify)
+
+    assert (state["outcome"], last_attempt(state).verdict) == ("resolved", "healed")
+
+
 async def test_what_looks_well_and_is_not_proved_is_told_so(
     world: World, crashed: IncidentState, run: Run, mends: Callable[..., None]
 ) -> None:
@@ -188,7 +203,7 @@ async def test_a_long_wait_holds_no_worker(world: World, crashed: IncidentState,
 async def test_looks_lie_further_apart_with_time(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
-    """A tenth of what has passed, so that a slow starter costs few looks; two seconds at most."""
+    """A fifth of what has passed, so that a slow starter costs few looks; two seconds at most."""
     world.limit(verify_hold_s=60.0, verify_for_s=60.0)
     world.containers.fate("web", stays_unhealthy)
     await run(crashed, heal, verify)
@@ -217,6 +232,7 @@ async def test_a_deadline_that_nobody_saw_is_moved(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
     """After a standstill it gets the time it did not have; one look could prove nothing."""
+    world.limit(verify_for_s=60.0)
     world.containers.fate("web", stays_unhealthy)
     state = await run(crashed, heal, verify)
     world.clock.put(3600)
@@ -224,6 +240,22 @@ async def test_a_deadline_that_nobody_saw_is_moved(
     again = await run(state, verify)
 
     assert (verdict(state).state, verdict(again).state) == ("pending", "healed")
+
+
+async def test_a_moved_deadline_is_kept(world: World, crashed: IncidentState, run: Run) -> None:
+    """Also where this process is told to end, and the next one looks."""
+    world.limit(verify_for_s=60.0)
+    world.containers.fate("web", stays_unhealthy)
+    state = await run(crashed, heal, verify)
+    world.clock.put(3600)
+    control = RunControl()
+    control.request_drain("this process is shutting down")
+    runtime = replace(world.runtime(state["incident"]), control=control)
+    news: Any = await verify(state, runtime)
+    deadline = datetime.fromisoformat(news["deadline"])
+
+    assert news["verdict"]["state"] == "pending"
+    assert deadline == world.clock.now() + timedelta(seconds=world.limits.verify_hold_s)
 
 
 async def test_a_starting_container_is_not_looked_at_without_a_pause(
