@@ -199,13 +199,6 @@ class Settings(BaseSettings):
     _check_database = field_validator("database_url")(_server)
     _check_hosts = field_validator("docker_hosts")(_addressed)
 
-    @property
-    def keeps_to_one_core(self) -> bool:
-        """Two that share a database may share a host: on one core they would stay for ever."""
-        if self.nightshift_one_core is None:
-            return self.database_url is None
-        return self.nightshift_one_core
-
     def limits(self) -> Limits:
         """The bounds of a run, without what wiring computes (protected names, own host)."""
         return Limits(

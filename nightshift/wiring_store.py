@@ -32,6 +32,12 @@ def must_be_shared(settings: Settings, what: str) -> None:
         )
 
 
+def keeps_to_one_core(settings: Settings) -> bool:
+    """Two that share a database may share a host: on one core they would stay for ever."""
+    wanted = settings.nightshift_one_core
+    return not shared(settings) if wanted is None else wanted
+
+
 def takeover_s(settings: Settings) -> float:
     """Seconds without a sign of life after which a worker's incidents are another's.
 

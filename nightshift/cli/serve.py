@@ -39,7 +39,7 @@ def serve(
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
     from nightshift.web.auth import secured
-    from nightshift.wiring_store import must_be_shared
+    from nightshift.wiring_store import keeps_to_one_core, must_be_shared
 
     given = Path(data_dir) if data_dir else None
     wanted = load(nightshift_host=host, nightshift_port=port, nightshift_data_dir=given)
@@ -54,7 +54,7 @@ def serve(
     if new and settings.nightshift_token:
         _tell(settings)
     share_arenas()
-    if settings.keeps_to_one_core:
+    if keeps_to_one_core(settings):
         stay_on_this_core()
     listening = listener(settings.nightshift_host, settings.nightshift_port)
     uvloop.run(_serve(settings, listening, work=not no_worker))

@@ -23,7 +23,7 @@ def worker(data_dir: DataDir = None) -> None:
     from nightshift.heap import share_arenas
     from nightshift.logs import secrets_of, setup
     from nightshift.settings import load
-    from nightshift.wiring_store import must_be_shared
+    from nightshift.wiring_store import keeps_to_one_core, must_be_shared
 
     settings = load(nightshift_data_dir=Path(data_dir) if data_dir else None)
     must_be_shared(settings, "nightshift worker")
@@ -33,7 +33,7 @@ def worker(data_dir: DataDir = None) -> None:
         secrets=secrets_of(settings),
     )
     share_arenas()
-    if settings.keeps_to_one_core:
+    if keeps_to_one_core(settings):
         stay_on_this_core()
     uvloop.run(_work(settings))
 

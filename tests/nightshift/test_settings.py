@@ -1,7 +1,6 @@
 """The environment: every name, every cast, every refusal."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -316,20 +315,3 @@ def test_a_database_that_is_none_of_ours(url: str) -> None:
     assert "DATABASE_URL" in why
     assert "postgresql://" in why
     assert "hunter2" not in why
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ({}, True),
-        ({"database_url": SecretStr("postgresql://u:p@db:5432/n")}, False),
-        (
-            {"database_url": SecretStr("postgresql://u:p@db:5432/n"), "nightshift_one_core": True},
-            True,
-        ),
-        ({"nightshift_one_core": False}, False),
-    ],
-)
-def test_one_core_is_for_who_is_alone(given: dict[str, Any], kept: bool) -> None:
-    """Two that share a store may share a host, and could not be parted again."""
-    assert Settings(**given).keeps_to_one_core is kept

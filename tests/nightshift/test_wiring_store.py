@@ -9,7 +9,14 @@ from pydantic import SecretStr
 from domain.errors import BadConfiguration
 from nightshift.bounds import bounded
 from nightshift.settings import Settings
-from nightshift.wiring_store import database_needed, must_be_shared, place_of, shared, takeover_s
+from nightshift.wiring_store import (
+    database_needed,
+    keeps_to_one_core,
+    must_be_shared,
+    place_of,
+    shared,
+    takeover_s,
+)
 
 URL = SecretStr("postgres://me:hunter2@db.lan/nights")
 
@@ -56,3 +63,20 @@ def test_the_database_is_protected() -> None:
 
     assert limits.needs == ["postgresql://db.lan:5432"]
     assert database_needed(given()) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({}, True),
+        ({"database_url": SecretStr("postgresql://u:p@db:5432/n")}, False),
+        (
+            {"database_url": SecretStr("postgresql://u:p@db:5432/n"), "nightshift_one_core": True},
+            True,
+        ),
+        ({"nightshift_one_core": False}, False),
+    ],
+)
+def test_one_core_is_for_who_is_alone(given: dict[str, Any], kept: bool) -> None:
+    """Two that share a store may share a host, and could not be parted again."""
+    assert keeps_to_one_core(Settings(**given)) is kept
