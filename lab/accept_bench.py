@@ -2,8 +2,8 @@
 
 Twenty incidents run in Nightshift all the while, in front of the same disk. Every request is a new
 alert with a name that no container has. Machines are noisy, so each turn is set against the one
-beside it, and the median of these counts. Not here: the load (load.py), the bare servers
-(accept_bare.py).
+before it, and the median of these counts. What Nightshift still has to do after a turn falls on
+the server that is in no share. Not here: the load (load.py), the bare servers (accept_bare.py).
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from lab.standins.docker import DockerStandin, running
 from lab.world import Pace, Service, World
 
 CONNECTIONS = (1, 16, 64)
+IN_TURN = ("plain", "durable", "nightshift")
 RUNNING, WELL = 20, 25
 """Fewer than half are unwell: a common cause would be nobody's to heal."""
 TOKEN = "bench"  # noqa: S105  # opens nothing but this bench's own server
@@ -52,7 +53,7 @@ class Side(BaseModel):
 class Row(BaseModel):
     """The three beside each other; `share` is the median of `shares`.
 
-    These are Nightshift's requests/s over those of the durable server's turn beside it.
+    These are Nightshift's requests/s over those of the durable server's turn before it.
     """
 
     connections: int
@@ -132,16 +133,11 @@ async def measure(requests: int, rounds: int, tell: Tell) -> AcceptReport:
         with Apart() as load:
             for connections, turn in itertools.product(CONNECTIONS, range(rounds)):
                 tell(f"{connections} connections, turn {turn + 1} of {rounds}")
-                for name in _order(turn):
+                for name in IN_TURN:
                     bodies = [new_alert(next(numbers)) for _ in range(requests)]
                     await sides[name].turn(load, connections, bodies)
         running = len(await _unfinished(sides["nightshift"], incidents))
         return report(sides, requests * rounds, running)
-
-
-def _order(turn: int) -> list[str]:
-    names = ["plain", "durable", "nightshift"]
-    return names if turn % 2 == 0 else names[::-1]
 
 
 def report(sides: Sides, requests: int, running: int) -> AcceptReport:
@@ -157,7 +153,7 @@ def report(sides: Sides, requests: int, running: int) -> AcceptReport:
 
 
 def _row(sides: Sides, connections: int) -> Row:
-    plain, durable, ours = (sides[name].side(connections) for name in _order(0))
+    plain, durable, ours = (sides[name].side(connections) for name in IN_TURN)
     beside = zip(
         sides["nightshift"].rates(connections), sides["durable"].rates(connections), strict=True
     )
@@ -189,10 +185,7 @@ async def served() -> AsyncIterator[tuple[Sides, list[str]]]:
         stack.push_async_callback(world.aclose)
         docker = await stack.enter_async_context(running(DockerStandin(world)))
         processes = await stack.enter_async_context(Processes(folder))
-        sides = {
-            name: await start(processes, name, docker, BUSY)
-            for name in ("plain", "durable", "nightshift")
-        }
+        sides = {name: await start(processes, name, docker, BUSY) for name in IN_TURN}
         await _run_incidents(world, sides["nightshift"])
         yield sides, await _unfinished(sides["nightshift"])
 

@@ -14,8 +14,10 @@ Row = tuple[str, int, int, str]
 """Tenant, microseconds, number of alerts, their JSON."""
 MOST_UNSORTED = 2500
 """Alerts; beyond it deliveries wait at the door, so that none is unsorted for much over 1.5 s."""
-RUSH_S, LULL_S = 0.03, 0.005
-"""How long a delivery counts as a rush, unless none follows for so long."""
+LULL_S, LONGEST_LULL_S = 0.005, 0.25
+"""A lull is a fourth of the rush before it, and so long at least and at most."""
+LATE_S = 0.03
+"""So long after it does a busy loop wait for a lull of which it can be sure."""
 
 
 class Arriving:
@@ -27,7 +29,7 @@ class Arriving:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._monotonic, self._sleep = monotonic, sleep
-        self._last_came = -math.inf
+        self._began, self._last_came = 0.0, -math.inf
         self.unsorted = 0
         self.busy = False
         """Whether a group is on its way: who comes now is in the next one."""
@@ -42,7 +44,10 @@ class Arriving:
         Whoever cancels it before its turn takes its row along: it was not acknowledged.
         """
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._last_came = self._monotonic()
+        now = self._monotonic()
+        if now > self._last_came + self._lull_s:
+            self._began = now
+        self._last_came = now
         self._waiting = [*self._staying(), (row, told)]
         return told
 
@@ -89,12 +94,17 @@ class Arriving:
         """
         now = self._monotonic()
         end = now + timeout
-        while self._room.is_set() and now < min(end, self._last_came + RUSH_S):
-            before, last = now, self._last_came
+        while self._room.is_set() and now < min(end, self._last_came + self._lull_s + LATE_S):
+            before = now
             await self._sleep(LULL_S)
             now = self._monotonic()
-            if last == self._last_came and now < before + 2 * LULL_S:
+            if now >= self._last_came + self._lull_s and now < before + 2 * LULL_S:
                 return
+
+    @property
+    def _lull_s(self) -> float:
+        """Who has been coming for long is back sooner than one would think."""
+        return min(max((self._last_came - self._began) / 4, LULL_S), LONGEST_LULL_S)
 
     def _staying(self) -> list[tuple[Row, asyncio.Future[None]]]:
         return [one for one in self._waiting if not one[1].done()]

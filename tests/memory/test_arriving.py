@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from memory.arriving import LULL_S, MOST_UNSORTED, RUSH_S, Arriving, Row
+from memory.arriving import LATE_S, LONGEST_LULL_S, LULL_S, MOST_UNSORTED, Arriving, Row
 
 ROW: Row = ("default", 0, 1, "[]")
 
@@ -100,8 +100,8 @@ async def test_where_nothing_came_nobody_waits() -> None:
     hand = Hand()
     arriving = arriving_on(hand)
     await arriving.lull(1.0)
-    arriving.came(1)
-    hand.at += RUSH_S
+    arriving.add(ROW)
+    hand.at += LULL_S + LATE_S
     await arriving.lull(1.0)
 
     assert hand.slept == 0
@@ -121,16 +121,38 @@ async def test_a_rush_is_waited_out_up_to_the_bound() -> None:
     """While deliveries follow each other it is no lull, but nobody waits for ever."""
     hand = Hand()
     arriving = arriving_on(hand)
-    hand.then = lambda: arriving.came(1)
-    arriving.came(1)
+    hand.then = lambda: arriving.add(ROW)
+    arriving.add(ROW)
     began = hand.at
     await arriving.lull(0.2)
-    waited = hand.at - began
-    hand.then = lambda: None
-    await arriving.lull(0.2)
 
-    assert 0.2 <= waited < 0.2 + 2 * LULL_S
-    assert hand.at - began == pytest.approx(waited + LULL_S)
+    assert 0.2 <= hand.at - began < 0.2 + 2 * LULL_S
+
+
+@pytest.mark.parametrize(
+    ("rush_s", "lull_s"), [(0.02, LULL_S), (0.2, 0.05), (60.0, LONGEST_LULL_S)]
+)
+async def test_after_a_rush_it_must_be_quiet_for_a_fourth_of_it(
+    rush_s: float, lull_s: float
+) -> None:
+    """Its sender may only draw breath; whoever comes after the lull comes alone again."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    began = hand.at
+    arriving.add(ROW)
+    while hand.at < began + rush_s:
+        hand.at += LULL_S
+        arriving.add(ROW)
+    ended = hand.at
+    await arriving.lull(1.0)
+    waited = hand.at - ended
+    hand.at += LONGEST_LULL_S
+    arriving.add(ROW)
+    alone = hand.at
+    await arriving.lull(1.0)
+
+    assert waited == pytest.approx(lull_s, abs=1.1 * LULL_S)
+    assert hand.at - alone == pytest.approx(LULL_S)
 
 
 async def test_a_loop_that_was_busy_has_seen_no_lull() -> None:
@@ -143,7 +165,7 @@ async def test_a_loop_that_was_busy_has_seen_no_lull() -> None:
         hand.at += late.pop() if late else 0.0
 
     hand.then = busy
-    arriving.came(1)
+    arriving.add(ROW)
     await arriving.lull(1.0)
 
     assert (late, hand.slept) == ([], 2)
