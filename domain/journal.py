@@ -55,11 +55,11 @@ class EffectResult(Record):
 class Entry(Record):
     """An intent with its result, or without one: then a crash lies between.
 
-    `called`: the call went out, or was about to; without a result nobody knows what came of it.
+    From `called_at` the call is out, or about to be; without a result nobody knows what came of it.
     """
 
     intent: Intent
-    called: bool = False
+    called_at: datetime | None = None
     result: EffectResult | None = None
 
 

@@ -166,7 +166,7 @@ def write_call(connection: Connection, part: Part, intent: Intent) -> None:
     found = _entries(connection, _OF_KEYS, {"keys": [intent.key]})
     if not found:
         raise NotFound(f"there is no intent {intent.key!r}")
-    if found[0].called or found[0].result is not None:
+    if found[0].called_at is not None or found[0].result is not None:
         raise Conflict(f"the call of intent {intent.key!r} went out before")
     body: Plain = {"verb": intent.effect.verb, "target": intent.effect.target.key}
     now = part.clock.now()
@@ -181,12 +181,13 @@ def written(connection: Connection, wanted: Sequence[Intent]) -> list[Intent]:
     return [entry.intent for entry in found]
 
 
-_OF_RESULT = journal.alias("of_result")
-_ENTRIES: Select[str, int | None, str | None] = (
-    select(journal.c.body, calls.c.seq.label("called"), _OF_RESULT.c.body.label("result"))
+_OF_CALL, _OF_RESULT = journal.alias("of_call"), journal.alias("of_result")
+_ENTRIES: Select[str, datetime | None, str | None] = (
+    select(journal.c.body, _OF_CALL.c.at.label("called_at"), _OF_RESULT.c.body.label("result"))
     .select_from(intents)
     .join(journal, journal.c.seq == intents.c.seq)
     .outerjoin(calls, calls.c.key == intents.c.key)
+    .outerjoin(_OF_CALL, _OF_CALL.c.seq == calls.c.seq)
     .outerjoin(results, results.c.key == intents.c.key)
     .outerjoin(_OF_RESULT, _OF_RESULT.c.seq == results.c.seq)
 )
@@ -205,12 +206,14 @@ _INTEND, _CALL, _CONCLUDE = insert(intents), insert(calls), insert(results)
 
 
 def _entries(
-    connection: Connection, wanted: Select[str, int | None, str | None], given: dict[str, object]
+    connection: Connection,
+    wanted: Select[str, datetime | None, str | None],
+    given: dict[str, object],
 ) -> list[Entry]:
     return [
         Entry(
             intent=Intent.model_validate_json(row.body),
-            called=row.called is not None,
+            called_at=row.called_at,
             result=None if row.result is None else EffectResult.model_validate_json(row.result),
         )
         for row in connection.execute(wanted, given)

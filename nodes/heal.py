@@ -34,23 +34,21 @@ COPY: Word = Refused(rule="claim", reason="only the incident's own run may act, 
 async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     """Reserve, compare, act and journal each effect of the chosen remedy.
 
-    Run again after a crash it finds its intents in the journal, and settles before it acts.
+    Run again after a crash it finds its intents in the journal: what was called is looked for, and
+    for what was not policy is asked again.
     """
     deps, began = runtime.context, runtime.context.clock.now()
     remedy = Remedy.parse(state["remedy"] or {})
     number = len(state.get("attempts", [])) + 1
     thread = runtime.execution_info.thread_id if runtime.execution_info else None
-    word, entries, crashed = COPY, list[Entry](), False
+    word, entries = COPY, list[Entry]()
     if thread == state["incident"]:
         entries = await deps.ledger.entries(thread, number)
-        crashed = bool(entries)
-        word = Allowed()
-        if not crashed:
+        if entries:
+            word = await _still_allowed(state, runtime, remedy, entries)
+        else:
             word, entries = await _reserve(state, runtime, remedy, number)
-    if isinstance(word, Allowed):
-        result, detail = await _carry_out(runtime, entries, crashed=crashed)
-    else:
-        result, detail = "refused", word.reason
+    result, detail = await _carry_out(runtime, entries, word)
     attempt = Attempt(
         number=number,
         remedy=remedy.name,
@@ -84,6 +82,15 @@ async def _reserve(
     word = await _allowed(state, runtime, remedy, intents)
     reserved = intents if isinstance(word, Allowed) else []
     return word, [Entry(intent=intent) for intent in reserved]
+
+
+async def _still_allowed(
+    state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, entries: list[Entry]
+) -> Word:
+    """Policy's word on what was promised before a crash and has not gone out."""
+    if all(entry.called_at or entry.result for entry in entries):
+        return Allowed()
+    return await _allowed(state, runtime, remedy, [entry.intent for entry in entries])
 
 
 async def _allowed(
@@ -177,15 +184,17 @@ async def _intents(
 
 
 async def _carry_out(
-    runtime: Runtime[Deps], entries: list[Entry], *, crashed: bool
+    runtime: Runtime[Deps], entries: list[Entry], word: Word
 ) -> tuple[Result, str]:
     """Each effect in order; the first that is not done ends the attempt."""
     deps = runtime.context
+    if not entries and not isinstance(word, Allowed):
+        return "refused", word.reason
     details: list[str] = []
     for entry in entries:
         result = entry.result
         if result is None:
-            result = await _once(runtime, entry, crashed=crashed)
+            result = await _once(runtime, entry, word)
             await deps.ledger.conclude(entry.intent.key, result, event=_told(deps, entry, result))
         details.append(result.detail)
         if result.result != "done":
@@ -200,24 +209,21 @@ def _told(deps: Deps, entry: Entry, result: EffectResult) -> Event:
     return Event(kind="effect", at=deps.clock.now(), text=said, data=result.plain())
 
 
-async def _once(runtime: Runtime[Deps], entry: Entry, *, crashed: bool) -> EffectResult:
-    """Do it if it has not been done and still fits; after a crash, settle first.
+async def _once(runtime: Runtime[Deps], entry: Entry, word: Word) -> EffectResult:
+    """Do it if it has not been done, may be done and still fits.
 
-    A call that had gone out and is not to be seen may still take place, however long one waits:
-    it is not made again.
+    A call that had gone out before a crash and is not to be seen may still take place, however
+    long one waits: it is not made again.
     """
     deps, intent = runtime.context, entry.intent
-    if crashed:
-        await _settle(runtime, intent.at)
+    if entry.called_at:
+        return await _look_for(runtime, intent, entry.called_at, "the process ended meanwhile")
+    if not isinstance(word, Allowed):
+        return _result(deps, "refused", word.reason)
     try:
         now = await inspect(deps, intent.effect.target)
     except NightshiftError as error:
-        result: Result = "unknown" if crashed else "refused"
-        return _result(deps, result, f"the target could not be inspected: {error}")
-    if crashed and took_place(intent.effect, intent.seen, now):
-        return _result(deps, "done", "it had taken place before the restart", settled=True)
-    if entry.called:
-        return _result(deps, "unknown", "sent before the restart, and not visible since")
+        return _result(deps, "refused", f"the target could not be inspected: {error}")
     reason = still_fits(intent.effect, intent.seen, now) or await deps.ledger.call(intent)
     if reason:
         return _result(deps, "refused", reason)
@@ -225,20 +231,22 @@ async def _once(runtime: Runtime[Deps], entry: Entry, *, crashed: bool) -> Effec
 
 
 async def _act(runtime: Runtime[Deps], intent: Intent) -> EffectResult:
-    deps = runtime.context
+    deps, called_at = runtime.context, runtime.context.clock.now()
     try:
         done = await act(deps, intent.effect)
     except Permanent as error:
         return _result(deps, "failed", str(error))
     except Transient as error:
-        return await _look_for(runtime, intent, str(error))
+        return await _look_for(runtime, intent, called_at, str(error))
     return _result(deps, "done", done.detail)
 
 
-async def _look_for(runtime: Runtime[Deps], intent: Intent, error: str) -> EffectResult:
+async def _look_for(
+    runtime: Runtime[Deps], intent: Intent, called_at: datetime, error: str
+) -> EffectResult:
     """The call was sent and nobody answered: look whether it took place; never send it again."""
     deps = runtime.context
-    await _settle(runtime, intent.at)
+    await _settle(runtime, called_at)
     try:
         now = await inspect(deps, intent.effect.target)
     except NightshiftError as blind:

@@ -26,7 +26,7 @@ SLOWEST_S = 2.0
 """Looks within `verify_hold_s` of the act hold a worker, and lie so far apart at most."""
 WAITING = 4
 START_PERIOD = timedelta(minutes=10)
-AGAIN = ("changed", "cleared")
+AGAIN = ("changed", "cleared", "evidence")
 """Refusals after which the world looks different: worth another analysis."""
 
 

@@ -286,7 +286,11 @@ async def promised_only(ward: Ward, incident: str, *, called: bool = False) -> N
     """The journal has the intent, perhaps the call, and no word of what came of it."""
     (entry,) = await ward.journal(incident)
 
-    assert (entry.intent.effect.verb, entry.called, entry.result) == ("restart", called, None)
+    assert (entry.intent.effect.verb, entry.called_at is not None, entry.result) == (
+        "restart",
+        called,
+        None,
+    )
 
 
 async def calling(ward: Ward, name: str, *, after: bool) -> Hold:

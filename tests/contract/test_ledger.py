@@ -498,7 +498,7 @@ async def test_a_call_goes_out_once(store: Store) -> None:
     await store.reserve([promise], yes)
 
     assert await store.call(promise) == ""
-    assert [entry.called for entry in await store.entries(incident, 1)] == [True]
+    assert [entry.called_at is not None for entry in await store.entries(incident, 1)] == [True]
     with pytest.raises(Conflict, match="went out before"):
         await store.call(promise)
 
@@ -513,7 +513,7 @@ async def test_no_call_goes_out_without_leave(store: Store) -> None:
     assert "claim" in await store.call(stale)
     await store.pause("holiday", by="ann")
     assert "holiday" in await store.call(promise)
-    assert [entry.called for entry in await store.entries(incident, 1)] == [False]
+    assert [entry.called_at is not None for entry in await store.entries(incident, 1)] == [False]
 
 
 async def test_our_own_effects_are_known(store: Store) -> None:

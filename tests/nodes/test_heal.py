@@ -5,7 +5,7 @@ import pytest
 
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
-from domain.journal import Entry
+from domain.journal import Entry, Intent
 from domain.metrics import Probe
 from domain.ports import Performed
 from domain.remedy import Effect, Remedy
@@ -15,6 +15,7 @@ from nodes.analyse import analyse
 from nodes.approve import approve
 from nodes.heal import heal
 from nodes.monitor import monitor
+from nodes.verify import verify
 from tests.nodes.steps import Begin, Run, Words, last_attempt
 
 LOST = Transient("no answer in 15 s")
@@ -84,7 +85,7 @@ async def test_the_intent_comes_first(world: World, crashed: IncidentState, run:
     await killed(world, crashed, run, acted=False)
     (entry,) = await journal(world, crashed)
 
-    assert (entry.called, entry.result) == (True, None)
+    assert (entry.called_at, entry.result) == (world.clock.now(), None)
     assert entry.intent.seen.status == "exited"
     assert entry.intent.thread == crashed["incident"]
 
@@ -122,14 +123,54 @@ async def test_after_a_crash_a_restart_is_done_once(
 async def test_after_a_crash_a_missing_effect_is_done_once(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
-    """The process died before it called: the next one acts, after the settling time."""
+    """The process died before it called: the next one acts, and need not wait for anything."""
     await promised(world, crashed, run)
-    began = world.clock.now()
     state = await run(crashed, heal)
 
     assert verbs(world) == ["start web"]
     assert last_attempt(state).result == "done"
-    assert world.clock.now() >= began + timedelta(seconds=world.limits.settle_s)
+    assert world.clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [({"mode": "observe"}, "mode"), ({"scope": {"other": "label"}}, "scope")],
+)
+async def test_after_a_crash_policy_is_asked_again(
+    world: World, crashed: IncidentState, run: Run, changes: dict[str, Any], rule: str
+) -> None:
+    """What was promised under other settings is not done under these."""
+    await promised(world, crashed, run)
+    world.limit(**changes)
+    state = await run(crashed, heal)
+
+    assert world.containers.performed == []
+    assert (last_attempt(state).result, (state["decision"] or {})["rule"]) == ("refused", rule)
+
+
+async def test_after_a_long_absence_the_world_is_looked_at_again(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Nothing is done on hours-old evidence; what is broken still is analysed anew."""
+    await promised(world, crashed, run)
+    world.clock.advance(3 * 3600)
+    state = await run(crashed, heal)
+    refused, done = last_attempt(state).result, list(world.containers.performed)
+    state = await run(state, verify, analyse, heal)
+
+    assert (refused, done) == ("refused", [])
+    assert (verbs(world), last_attempt(state).result) == (["start web"], "done")
+
+
+async def test_after_a_crash_what_was_called_is_looked_for_whatever_policy_says(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """It may have taken place: that is no longer policy's to refuse."""
+    await killed(world, crashed, run, acted=True)
+    world.limit(mode="observe")
+    state = await run(crashed, heal)
+
+    assert last_attempt(state).result == "done"
 
 
 async def test_after_a_crash_a_call_that_may_still_come_is_not_made_again(
@@ -141,7 +182,7 @@ async def test_after_a_crash_a_call_that_may_still_come_is_not_made_again(
 
     assert verbs(world) == []
     assert last_attempt(state).result == "unknown"
-    assert "sent before the restart" in last_attempt(state).detail
+    assert "not visible: the process ended" in last_attempt(state).detail
 
 
 async def test_a_claim_lost_at_the_last_moment_may_not_act(
@@ -186,6 +227,23 @@ async def test_a_lost_answer_is_looked_for(
     assert verbs(world) == ["start web"]
     assert last_attempt(state).result == "done"
     assert "although" in last_attempt(state).detail
+
+
+async def test_it_is_waited_for_from_the_call_on(
+    world: World, crashed: IncidentState, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between promise and call may lie a wait for a turn, or another effect."""
+    call = world.store.call
+
+    async def later(intent: Intent) -> str:
+        world.clock.advance(world.limits.settle_s - 1)
+        return await call(intent)
+
+    monkeypatch.setattr(world.store, "call", later)
+    world.containers.trouble(LOST, late_s=world.limits.settle_s - 1)
+    state = await run(crashed, heal)
+
+    assert last_attempt(state).result == "done"
 
 
 async def test_a_lost_call_is_unknown(world: World, crashed: IncidentState, run: Run) -> None:
@@ -424,7 +482,7 @@ async def test_after_a_crash_only_the_open_effect_is_settled(
 
     assert verbs(world) == ["update_memory web", "start web"]
     assert last_attempt(state).result == "done"
-    assert [entry.called for entry in await journal(world, state)] == [True, True]
+    assert [entry.called_at is not None for entry in await journal(world, state)] == [True, True]
 
 
 async def killed_at_second(world: World, state: IncidentState, run: Run) -> None:
