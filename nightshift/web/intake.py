@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import httpx
 import structlog
 from pydantic_core import from_json
-from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,7 +28,8 @@ STORE_S = 5.0
 """Alertmanager waits ten seconds for an answer; a 503 must reach it well before."""
 BODY_S = 10.0
 """Alertmanager's own time-out: who has not sent a delivery by then has given it up."""
-FETCH_TIMEOUT_S, FETCH_PAUSES_S = 5.0, (0.0, 1.0, 5.0)
+FETCH_S = 3.0
+"""So long may Alertmanager take to say what it cut off; it waits for our answer meanwhile."""
 TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
 """Ways to lose alerts; people hear of each once an hour."""
 
@@ -106,38 +106,62 @@ async def _accept(request: Request, delivery: Delivery) -> Response:
     for sentence in delivery.broken:
         log.warning("an alert of a delivery was left out", why=sentence)
         meters_of(request).refused("broken alert")
-    fetching = bool(delivery.truncated and service.settings.alertmanager_url)
     try:
         async with asyncio.timeout(STORE_S):
             await service.store.deliver(delivery.alerts)
-            for kind, sentence in _losses(delivery, fetching=fetching).items():
+        async with asyncio.timeout(STORE_S):
+            losses = _unreadable(delivery) | await _rest_of(service, delivery)
+            for kind, sentence in losses.items():
                 await service.delivery_lost(kind, sentence)
     except (NotStored, Transient) as error:
         return _refuse(request, 503, str(error))
     except TimeoutError:
         return _refuse(request, 503, f"not stored within {STORE_S:g} s: send it again")
     meters_of(request).accepted(delivery.alerts)
-    rest = BackgroundTask(fetch_rest, service, delivery) if fetching else None
     answer = b'{"status":"accepted","alerts":%d}' % len(delivery.alerts)
-    return Response(answer, status_code=202, media_type="application/json", background=rest)
+    return Response(answer, status_code=202, media_type="application/json")
 
 
-def _losses(delivery: Delivery, *, fetching: bool) -> dict[str, str]:
+def _unreadable(delivery: Delivery) -> dict[str, str]:
     """What is about to be acknowledged and is not stored: a sentence for people, by kind."""
-    found: dict[str, str] = {}
-    if broken := delivery.broken:
-        every = len(broken) + len(delivery.alerts)
-        found[UNREADABLE] = (
-            f"{len(broken)} of the {every} alerts of a delivery cannot be read: {broken[0]}"
-        )
-    if delivery.truncated and not fetching:
-        why = "set ALERTMANAGER_URL, and they are fetched"
-        found[LEFT_OUT] = _left_out(delivery, why)
-    return found
+    if not delivery.broken:
+        return {}
+    every = len(delivery.broken) + len(delivery.alerts)
+    said = f"{len(delivery.broken)} of the {every} alerts of a delivery cannot be read"
+    return {UNREADABLE: f"{said}: {delivery.broken[0]}"}
 
 
-def _left_out(delivery: Delivery, why: str) -> str:
-    return f"{delivery.truncated} alerts were left out of a delivery by max_alerts: {why}"
+async def _rest_of(service: Serving, delivery: Delivery) -> dict[str, str]:
+    """Ask Alertmanager for the group that a delivery is a part of, store it, say what is missing.
+
+    Before the answer: whoever dies meanwhile has acknowledged nothing. Raises NotStored.
+    """
+    url = service.settings.alertmanager_url
+    if not delivery.truncated:
+        return {}
+    if not url:
+        return _left_out(delivery, "set ALERTMANAGER_URL, and they are fetched")
+    try:
+        rest = await _active(url, delivery)
+    except (httpx.HTTPError, NotADelivery, TimeoutError, ValueError) as error:
+        why = str(error) or type(error).__name__
+        log.warning("the rest of a truncated delivery is out of reach", why=why)
+        return _left_out(delivery, f"they could not be fetched ({why})")
+    await service.store.deliver(rest.alerts)
+    return _unreadable(rest)
+
+
+def _left_out(delivery: Delivery, why: str) -> dict[str, str]:
+    said = f"{delivery.truncated} alerts were left out of a delivery by max_alerts"
+    return {LEFT_OUT: f"{said}: {why}"}
+
+
+async def _active(url: str, delivery: Delivery) -> Delivery:
+    async with asyncio.timeout(FETCH_S), httpx.AsyncClient(timeout=FETCH_S) as client:
+        address = f"{url.rstrip('/')}/api/v2/alerts"
+        answer = await client.get(address, params=active_query(delivery))
+        answer.raise_for_status()
+        return read_active(from_json(answer.content), received_at=datetime.now(UTC))
 
 
 async def _too_large(request: Request) -> Response:
@@ -161,33 +185,3 @@ def _refuse(request: Request, status: int, sentence: str) -> Response:
     log.error("a delivery was refused", status=status, why=sentence)
     meters_of(request).refused(f"status {status}")
     return refusal(status, sentence)
-
-
-async def fetch_rest(service: Serving, delivery: Delivery) -> list[str]:
-    """Ask Alertmanager for the whole group that a delivery is a part of, and accept it.
-
-    Returns the incidents. Of what could not be fetched or read people are told.
-    """
-    url, why = service.settings.alertmanager_url, ""
-    for pause in FETCH_PAUSES_S:
-        await asyncio.sleep(pause)
-        try:
-            rest = await _active(url, delivery)
-            incidents = await service.store.accept(rest.alerts)
-        except (httpx.HTTPError, NotADelivery, NotStored, ValueError) as error:
-            why = str(error) or type(error).__name__
-            log.warning("the rest of a truncated delivery is out of reach", why=why)
-            continue
-        for kind, sentence in _losses(rest, fetching=True).items():
-            await _tell(service, kind, sentence)
-        return incidents
-    await _tell(service, LEFT_OUT, _left_out(delivery, f"they could not be fetched ({why})"))
-    return []
-
-
-async def _active(url: str, delivery: Delivery) -> Delivery:
-    async with httpx.AsyncClient(timeout=FETCH_TIMEOUT_S) as client:
-        address = f"{url.rstrip('/')}/api/v2/alerts"
-        answer = await client.get(address, params=active_query(delivery))
-        answer.raise_for_status()
-        return read_active(from_json(answer.content), received_at=datetime.now(UTC))

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from werkzeug import Request, Response
 
-from domain.errors import Transient
+from domain.errors import NotStored, Transient
 from nightshift.alertmanager import Delivery
 from nightshift.metrics import Meters
 from nightshift.web import intake
@@ -202,71 +204,109 @@ def test_null_annotations_do_not_cost_the_alert(client: TestClient, books: Any) 
     assert [a.annotations for a in books.accepted] == [{}]
 
 
+@pytest.fixture
+def alertmanager(service: Any, httpserver: Any) -> Any:
+    """One whose address is known."""
+    url = {"alertmanager_url": httpserver.url_for("/am/")}
+    service.settings = service.settings.model_copy(update=url)
+    return httpserver
+
+
+def cut_off(alertmanager: Any) -> Any:
+    """Where it is asked for what was cut off."""
+    return alertmanager.expect_request("/am/api/v2/alerts")
+
+
+TRUNCATED = {"alerts": [GOOD], "truncatedAlerts": 3, "groupLabels": {"alertname": "X"}}
+
+
 async def test_the_rest_of_a_truncated_group_is_fetched(
-    service: Any, data: Path, httpserver: Any
+    service: Any, data: Path, alertmanager: Any
 ) -> None:
-    """Alerts that Alertmanager left out are asked for and accepted, once."""
+    """Alerts that Alertmanager left out are asked for and stored."""
     active = json.loads((data / "alertmanager" / "alerts.json").read_text())
-    httpserver.expect_request("/am/api/v2/alerts").respond_with_json(active)
-    service.settings = service.settings.model_copy(
-        update={"alertmanager_url": httpserver.url_for("/am/")}
-    )
-    group = Delivery(alerts=[], truncated=3, group_labels={"alertname": "X"})
+    cut_off(alertmanager).respond_with_json(active)
 
-    ids = await intake.fetch_rest(service, group)
-
-    assert len(ids) == len(service.store.accepted) == len(active)
-    assert httpserver.log[0][0].args["filter"] == 'alertname="X"'
+    assert await _post(service, TRUNCATED, []) == 202
+    assert len(service.store.accepted) == 1 + len(active)
+    assert alertmanager.log[0][0].args["filter"] == 'alertname="X"'
+    assert service.lost == []
 
 
-async def test_an_alertmanager_out_of_reach_is_tried_again(
-    service: Any, httpserver: Any, monkeypatch: pytest.MonkeyPatch
+async def test_the_rest_is_stored_before_the_answer(
+    service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One failure does not lose the rest of a group; giving up raises nothing."""
-    httpserver.expect_ordered_request("/api/v2/alerts").respond_with_data("no", status=502)
-    httpserver.expect_ordered_request("/api/v2/alerts").respond_with_data("<html>")
-    httpserver.expect_ordered_request("/api/v2/alerts").respond_with_json({"no": "list"})
-    monkeypatch.setattr(intake, "FETCH_PAUSES_S", (0.0, 0.0, 0.0))
-    service.settings = service.settings.model_copy(
-        update={"alertmanager_url": httpserver.url_for("")}
-    )
+    """Whoever dies while it is fetched has acknowledged nothing: Alertmanager posts it again."""
+    order: list[str] = []
 
-    ids = await intake.fetch_rest(service, Delivery(alerts=[], truncated=1))
+    async def active(*_: object) -> Delivery:
+        order.append("fetched")
+        return Delivery(alerts=[])
 
-    assert (ids, len(httpserver.log)) == ([], 3)
+    monkeypatch.setattr(intake, "_active", active)
+    service.settings = service.settings.model_copy(update={"alertmanager_url": "http://am:9093"})
+    sent = await _post(service, TRUNCATED, order)
+
+    assert (sent, order) == (202, ["fetched", "answered"])
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"no": "list"}', b""])
+async def test_a_rest_that_is_out_of_reach_is_told(
+    service: Any, alertmanager: Any, body: bytes
+) -> None:
+    """What came is kept, and people hear of what did not."""
+    cut_off(alertmanager).respond_with_data(body, status=200 if body else 502)
+
+    assert await _post(service, TRUNCATED, []) == 202
+    assert len(service.store.accepted) == 1
     ((kind, sentence),) = service.lost
     assert (kind, "could not be fetched" in sentence) == ("left out", True)
 
 
-async def test_what_was_fetched_and_cannot_be_read_is_told(service: Any, httpserver: Any) -> None:
-    """Also the rest of a group is acknowledged before it is known."""
-    active = {"status": {"state": "active"}, "labels": {"alertname": "Up"}}
-    broken = active | {"startsAt": "yesterday"}
-    httpserver.expect_request("/api/v2/alerts").respond_with_json([active, broken])
-    service.settings = service.settings.model_copy(
-        update={"alertmanager_url": httpserver.url_for("")}
-    )
-
-    ids = await intake.fetch_rest(service, Delivery(alerts=[], truncated=2))
-
-    assert (len(ids), [kind for kind, _ in service.lost]) == (1, ["unreadable"])
-
-
-async def test_a_truncated_delivery_is_answered_before_the_rest_is_fetched(
-    service: Any, monkeypatch: pytest.MonkeyPatch
+async def test_an_alertmanager_that_hangs_holds_nobody_up(
+    service: Any, alertmanager: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Alertmanager's patience is ten seconds; the fetch runs after the answer."""
-    order: list[str] = []
+    """It waits for our answer itself."""
+    done = threading.Event()
 
-    async def fetch(*_: object) -> list[str]:
-        order.append("fetched")
-        return []
+    def hang(_: Request) -> Response:
+        done.wait(30)
+        return Response(b"[]")
 
-    monkeypatch.setattr(intake, "fetch_rest", fetch)
-    service.settings = service.settings.model_copy(update={"alertmanager_url": "http://am:9093"})
-    sent = await _post(service, {"alerts": [GOOD], "truncatedAlerts": 1}, order)
+    cut_off(alertmanager).respond_with_handler(hang)
+    monkeypatch.setattr(intake, "FETCH_S", 0.1)
+    sent = await _post(service, TRUNCATED, [])
+    done.set()
 
-    assert (sent, order) == (202, ["answered", "fetched"])
+    assert (sent, [kind for kind, _ in service.lost]) == (202, ["left out"])
+
+
+async def test_what_was_fetched_and_cannot_be_read_is_told(service: Any, alertmanager: Any) -> None:
+    """The rest is acknowledged too."""
+    active = {"status": {"state": "active"}, "labels": {"alertname": "Up"}}
+    cut_off(alertmanager).respond_with_json([active, active | {"startsAt": "yesterday"}])
+    sent = await _post(service, TRUNCATED, [])
+
+    assert (sent, [kind for kind, _ in service.lost]) == (202, ["unreadable"])
+    assert len(service.store.accepted) == 2
+
+
+async def test_a_rest_that_cannot_be_stored_comes_again(
+    service: Any, alertmanager: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503: nothing of it was acknowledged."""
+    cut_off(alertmanager).respond_with_json([])
+    deliver, calls = service.store.deliver, list[int]()
+
+    async def full(alerts: Any) -> None:
+        calls.append(len(alerts))
+        if len(calls) > 1:
+            raise NotStored("the disk is full")
+        await deliver(alerts)
+
+    monkeypatch.setattr(service.store, "deliver", full)
+
+    assert await _post(service, TRUNCATED, []) == 503
 
 
 async def test_more_than_may_wait_is_not_taken(service: Any) -> None:
