@@ -147,6 +147,9 @@ class Outbox(Protocol):
     async def postpone(self, draft: Draft, *, until: datetime, error: str) -> None:
         """Not now; the error is kept for `doctor` and the message."""
 
+    async def rest(self, channel: str, *, until: datetime) -> None:
+        """The channel asked for a pause: it has no drafts until then, whoever asks for them."""
+
 
 class TimelineEvent(Event):
     """An event with its place in the whole ledger."""

@@ -7,13 +7,13 @@ in it. Not here: the chain (memory/journal.py), or the metric (metrics.py).
 import os
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from domain.errors import NightshiftError
+from domain.errors import NightshiftError, Transient
 from domain.journal import Sealed
 from domain.notice import Message, Notifier
 from domain.plain import Record
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 FILE: Final = "audit-heads.log"
 EVERY_S: Final = 60.0
+TELL_AGAIN_S: Final = 3600.0
+"""What a channel did not take, or not answer, is told this much later; nobody waits for it."""
 _LINE = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00) (\d{1,18}) ([0-9a-f]+) (\S+)"
 )
@@ -82,6 +84,7 @@ class Keeper:
         self._first = noted[0] if noted else None
         self._noted = noted[-1].head if noted else ""
         self._told = {one.where: one for one in noted}
+        self._not_before = dict[str, datetime]()
 
     async def run(self) -> None:
         """Until cancelled; then the head is noted a last time."""
@@ -98,7 +101,8 @@ class Keeper:
             found = await self._store.sealed()
             self._note(found)
             for notifier in notifiers:
-                await self._tell(notifier, found)
+                if self._due(notifier, found):
+                    await self._tell(notifier, found)
         except (NightshiftError, OSError) as error:
             log.warning("audit_head_not_noted", error=str(error))
 
@@ -108,14 +112,23 @@ class Keeper:
             self._first, self._noted = self._first or anchor, found.head
             log.info("audit_head", lines=found.lines, head=found.head)
 
-    async def _tell(self, notifier: Notifier, found: Sealed) -> None:
-        last = self._told.get(notifier.name)
+    def _due(self, notifier: Notifier, found: Sealed) -> bool:
+        """Whether this channel has not heard of this head, nor of any today, and may be asked."""
+        now, last = self._clock.now(), self._told.get(notifier.name)
         since = last or self._first
-        if since is None or since.at.date() == self._clock.now().date():
+        if since is None or since.at.date() == now.date() or (last and last.head == found.head):
+            return False
+        return self._not_before.get(notifier.name, now) <= now
+
+    async def _tell(self, notifier: Notifier, found: Sealed) -> None:
+        try:
+            await notifier.deliver(daily(found), None)
+        except NightshiftError as error:
+            asked = error.retry_after if isinstance(error, Transient) else None
+            pause = timedelta(seconds=max(TELL_AGAIN_S, asked or 0.0))
+            self._not_before[notifier.name] = self._clock.now() + pause
+            log.warning("audit_head_not_told", channel=notifier.name, error=str(error))
             return
-        if last and last.head == found.head:
-            return
-        await notifier.deliver(daily(found), None)
         self._told[notifier.name] = self._write(found, notifier.name)
 
     def _write(self, found: Sealed, where: str) -> Anchor:

@@ -6,6 +6,8 @@ whole, and is then tried with the oldest message first.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -133,18 +135,26 @@ class Courier:
         try:
             await crowd.deliver(digest)
         except Transient as error:
-            pause = self._pause(error)
+            pause = await self._pause(error)
             await crowd.hold_back(digest, seconds=pause)
         except Permanent as error:
             log.warning("digest_refused", channel=self._notifier.name, error=str(error))
             await crowd.hold_back(digest, seconds=REFUSED_S)
 
-    def _pause(self, error: Transient) -> float:
-        """Let the whole channel rest; for how many seconds."""
-        pause = error.retry_after or backoff(self._failures)
+    async def _pause(self, error: Transient, tries: int = 0) -> float:
+        """Let the whole channel rest; for how many seconds.
+
+        After a restart tries are as far apart as before it, and a pause that was asked for goes on.
+        """
+        pause = error.retry_after or backoff(max(self._failures, tries))
         self._failures += 1
         self._rest = timedelta(seconds=pause)
         self._rests_until = self._clock.now() + self._rest
+        if error.retry_after is not None:
+            channel, until = self._notifier.name, self._rests_until
+            log.warning("channel_rests", channel=channel, seconds=pause, error=str(error))
+            with self._written(channel):
+                await self._outbox.rest(channel, until=until)
         return pause
 
     def _too_early(self, draft: Draft) -> bool:
@@ -198,19 +208,28 @@ class Courier:
 
         Only what failed for very long while nothing was asked for is passed by.
         """
-        if error.retry_after is None and draft.tries >= ALONE:
+        asked = error.retry_after is not None
+        if draft.tries >= ALONE and not asked:
             self._failures += 1
             await self._postpone(draft, error, backoff(self._failures - 1))
             return
-        self._pause(error)
-        await self._postpone(draft, error, 0.0)
+        await self._pause(error, draft.tries)
+        if not asked:
+            await self._postpone(draft, error, 0.0)
 
     async def _postpone(self, draft: Draft, error: NightshiftError, seconds: float) -> None:
         channel = self._notifier.name
         log.warning("not_delivered", channel=channel, incident=draft.incident, error=str(error))
         until = self._clock.now() + timedelta(seconds=seconds)
-        try:
+        with self._written(channel):
             await self._outbox.postpone(draft, until=until, error=str(error))
+
+    @staticmethod
+    @contextmanager
+    def _written(channel: str) -> Iterator[None]:
+        """A store that fails now costs a try too early, and no message."""
+        try:
+            yield
         except NightshiftError as lost:
             log.warning("outbox_unwritable", channel=channel, error=str(lost))
 

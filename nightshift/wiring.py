@@ -267,7 +267,8 @@ def _background(
     if isinstance(deps.memory, LearnedMemory):
         refill = partial(_refill, deps.memory, clock)
         tasks["memory"] = crew.alone("memory", refill) if settings.qdrant_url else refill()
-    keeper = Keeper(store, settings.nightshift_data_dir, notifiers, clock)
+    channels = [crew.held("audit", notifier) for notifier in notifiers]
+    keeper = Keeper(store, settings.nightshift_data_dir, channels, clock)
     tasks["audit"] = crew.alone("audit", keeper.run)
     if days := settings.nightshift_keep_checkpoints_days:
         sweep = partial(keep_checkpoints, store, saver, clock, days=days)

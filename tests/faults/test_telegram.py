@@ -110,6 +110,41 @@ async def test_a_pause_asked_for_is_kept_to_the_second(store: Store, clock: Stil
     assert (pause, early, chat.taken) == (240.0, [], [incident])
 
 
+async def test_a_pause_asked_for_outlives_the_process(store: Store, clock: StillClock) -> None:
+    """Whoever is the courier next keeps it, for what came meanwhile too."""
+    chat = Chat()
+    told = [await opened(store, clock, 0)]
+    chat.trouble = Transient("Telegram asks for a pause", retry_after=240.0)
+    await Courier(store, Scribe(store), chat, clock).round()
+    chat.trouble = None
+    told.append(await opened(store, clock, 1))
+    restarted = Courier(store, Scribe(store), chat, clock)
+    await rounds(restarted, clock, for_s=236)
+    early = list(chat.taken)
+    await rounds(restarted, clock, for_s=5)
+
+    assert (early, chat.taken) == ([], told)
+
+
+async def test_pauses_and_a_restart_in_an_outage_keep_the_order(
+    store: Store, clock: StillClock
+) -> None:
+    """An hour of both: nobody is passed by as if its own words were to blame."""
+    chat = Chat()
+    told = [await opened(store, clock, number) for number in range(3)]
+    busy = Courier(store, Scribe(store), chat, clock)
+    chat.trouble = Transient("Telegram asks for a pause", retry_after=3.0)
+    await rounds(busy, clock, for_s=120)
+    chat.trouble = Transient("Telegram cannot be reached")
+    await rounds(busy, clock, for_s=1200)
+    restarted = Courier(store, Scribe(store), chat, clock)
+    await rounds(restarted, clock, for_s=2200)
+    chat.trouble = None
+    await rounds(restarted, clock, for_s=330)
+
+    assert chat.taken == told
+
+
 async def test_down_and_seen(house: House) -> None:
     """The incident is healed meanwhile; `/ready` and `/metrics` say that nobody hears of it."""
     async with house.at_work() as nightshift:

@@ -23,12 +23,12 @@ class Chat:
 
     def __init__(self) -> None:
         self.heard: list[Message] = []
-        self.deaf = False
+        self.trouble: Transient | None = None
 
     async def deliver(self, message: Message, previous: str | None) -> str:
         """Keep it."""
-        if self.deaf:
-            raise Transient("no answer")
+        if self.trouble:
+            raise self.trouble
         self.heard.append(message)
         return "1"
 
@@ -107,21 +107,26 @@ async def test_people_hear_of_it_once_a_day_and_quietly(
     assert not any(one.loud for one in chat.heard)
 
 
+@pytest.mark.parametrize(("asked_s", "later_s"), [(None, 3600.0), (60.0, 3600.0), (7200.0, 7200.0)])
 async def test_a_channel_that_is_down_is_told_later(
-    store: Store, clock: StillClock, tmp_path: Path
+    store: Store, clock: StillClock, tmp_path: Path, asked_s: float | None, later_s: float
 ) -> None:
-    """The head is noted all the same."""
-    chat = Chat()
-    chat.deaf = True
-    keeper = Keeper(store, tmp_path, [chat], clock)
+    """The head is noted all the same, another channel hears of it, and no pause is cut short."""
+    chat, other = Chat(), Chat()
+    chat.trouble, other.name = Transient("no answer", retry_after=asked_s), "other"
+    keeper = Keeper(store, tmp_path, [chat, other], clock)
     await keeper.look([])
     clock.advance(DAY_S)
-    await keeper.look([chat])
-    chat.deaf = False
-    await keeper.look([chat])
+    await keeper.look([chat, other])
+    chat.trouble = None
+    clock.advance(later_s - 1)
+    await keeper.look([chat, other])
+    early = len(chat.heard)
+    clock.advance(1)
+    await keeper.look([chat, other])
 
-    assert [one.where for one in read_anchors(tmp_path)] == ["file", "chat"]
-    assert len(chat.heard) == 1
+    assert [one.where for one in read_anchors(tmp_path)] == ["file", "other", "chat"]
+    assert (early, len(chat.heard), len(other.heard)) == (0, 1, 1)
 
 
 async def test_the_head_is_noted_when_the_service_ends(store: Store, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class ListBooks:
     waiting: dict[str, Draft] = field(default_factory=dict)
     held: dict[str, datetime] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    rests: list[datetime] = field(default_factory=list)
     broken: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,6 +56,10 @@ class ListBooks:
         self.held[draft.incident] = until
         self.errors.append(error)
         self.waiting[draft.incident] = draft.model_copy(update={"tries": draft.tries + 1})
+
+    async def rest(self, channel: str, *, until: datetime) -> None:
+        """Hold all back."""
+        self.rests.append(until)
 
     async def incident(self, incident: str) -> Incident:
         """An open incident of that id."""
@@ -210,6 +215,30 @@ async def test_a_poisoned_message_does_not_hold_the_others_for_ever(
     await courier.round()
 
     assert [incident for incident, _, _ in channel.taken] == ["b", "a"]
+
+
+async def test_a_restart_makes_no_haste(
+    books: ListBooks, channel: ListChannel, courier: Courier
+) -> None:
+    """What failed five times before is tried again as late as by the one who failed."""
+    books.tell("a")
+    books.waiting["a"] = books.waiting["a"].model_copy(update={"tries": 5})
+    channel.refusals = [Transient("no network")]
+
+    assert await courier.round() == backoff(5)
+
+
+async def test_a_pause_asked_for_is_noted_and_is_no_failed_try(
+    books: ListBooks, channel: ListChannel, courier: Courier, clock: StillClock
+) -> None:
+    """A busy chat that asks for a pause again and again is no message's fault."""
+    books.tell("a")
+    channel.refusals = [Transient("slow down", retry_after=3.0)] * 2
+    for _ in range(2):
+        clock.advance(await courier.round())
+
+    assert books.rests == [T0 + timedelta(seconds=3), T0 + timedelta(seconds=6)]
+    assert books.waiting["a"].tries == 0
 
 
 async def test_a_clock_put_back_makes_no_pause_longer(
