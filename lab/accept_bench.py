@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from lab.alerting import payload
 from lab.load import Answers, Apart, post_all
@@ -37,6 +37,7 @@ TOKEN = "bench"  # noqa: S105  # opens nothing but this bench's own server
 SCOPE = {"bench": "on"}
 STARTING_S = 3600.0
 """A started service takes so long to become healthy: its incident goes on looking."""
+AIM = 0.8
 READY_S = 60.0
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -67,7 +68,8 @@ class Row(BaseModel):
 class AcceptReport(BaseModel):
     """What `nightshift bench accept --json` prints; `share` is the lowest of the rows'.
 
-    `running` of the twenty incidents were not through yet at the end.
+    `running` of the twenty incidents were not through yet at the end. `broken` names the bounds
+    that were not kept.
     """
 
     requests: int
@@ -75,6 +77,17 @@ class AcceptReport(BaseModel):
     refused: int
     share: float
     rows: list[Row]
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own way
+    @property
+    def broken(self) -> list[str]:
+        """What is below the aim, and what makes the figures say less than they seem to."""
+        bounds = {
+            f"less than {AIM:.0%} of the durable server's rate": self.share < AIM,
+            "an alert was refused": self.refused > 0,
+            f"only {self.running} of {RUNNING} incidents ran to the end": self.running < RUNNING,
+        }
+        return [name for name, hurt in bounds.items() if hurt]
 
 
 Tell = Callable[[str], None]

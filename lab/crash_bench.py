@@ -56,8 +56,8 @@ class CrashReport(BaseModel):
 
     @property
     def good(self) -> bool:
-        """Nothing lost, nothing done twice, and the harness would have noticed."""
-        return self.lost == 0 and self.doubled == 0 and not self.mute
+        """Nothing lost, nothing done or sent twice, and the harness would have noticed."""
+        return not (self.lost or self.doubled or self.sent_twice or self.mute)
 
 
 async def measure(

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from domain.alert import Alert
 from domain.incident import Episode
@@ -31,6 +31,8 @@ from memory.together import CROWD
 from nightshift.clock import SystemClock
 
 SCOPE = {"bench": "on"}
+AIM_MS, FLAT = 100.0, 1.25
+"""Machines are noisy: two halves on ledgers of the same size differ by up to a fifth."""
 AT_ONCE = 4
 BATCH = CROWD // 2
 FILLED_PER_S = 100
@@ -46,11 +48,24 @@ class Batch(BaseModel):
 
 
 class OverheadReport(BaseModel):
-    """What `nightshift bench overhead --json` prints; `growth` is the last batch over the first."""
+    """What `nightshift bench overhead --json` prints; `growth` is the last batch over the first.
+
+    `broken` names the bounds that were not kept.
+    """
 
     cpu_ms_per_incident: float
     growth: float
     batches: list[Batch]
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own way
+    @property
+    def broken(self) -> list[str]:
+        """What is above the aim."""
+        bounds = {
+            f"more than {AIM_MS:g} ms of CPU an incident": self.cpu_ms_per_incident > AIM_MS,
+            f"not flat: more than {FLAT:g} times the first": self.growth > FLAT,
+        }
+        return [name for name, hurt in bounds.items() if hurt]
 
 
 Tell = Callable[[str], None]

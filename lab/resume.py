@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 
+from pydantic import computed_field
+
 from domain.alert import Alert
 from domain.plain import Record
 from graph.build import build
@@ -37,6 +39,8 @@ BEGUN = 10
 """One in so many incidents was observed already: it has checkpoints, perhaps a claim."""
 TAKEN = 8
 """Jobs that the dead process had in hand."""
+FIRST_S, ALL_S = 10.0, 60.0
+"""Bounds at the 95th percentile."""
 PATIENCE_S = 300.0
 LOOK_S = 0.05
 PAGE = 5000
@@ -50,12 +54,25 @@ class Seconds(Record):
 
 
 class ResumeReport(Record):
-    """What `nightshift bench resume --json` prints; seconds since the process was started."""
+    """What `nightshift bench resume --json` prints; seconds since the process was started.
+
+    `broken` names the bounds that were not kept.
+    """
 
     starts: int
     incidents: int
     first_resumed_s: Seconds
     all_progressed_s: Seconds
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own way
+    @property
+    def broken(self) -> list[str]:
+        """What took longer than it may."""
+        bounds = {
+            f"the first goes on after more than {FIRST_S:g} s": self.first_resumed_s.p95 > FIRST_S,
+            f"the last goes on after more than {ALL_S:g} s": self.all_progressed_s.p95 > ALL_S,
+        }
+        return [name for name, hurt in bounds.items() if hurt]
 
 
 class Start(Record):

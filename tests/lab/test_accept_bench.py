@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from lab.accept_bench import CONNECTIONS, RUNNING, measure, new_alert
+from lab.accept_bench import CONNECTIONS, RUNNING, AcceptReport, measure, new_alert
 from lab.load import Answers
 
 
@@ -34,3 +34,12 @@ def test_a_rate_counts_what_was_accepted() -> None:
     found = Answers(seconds=[0.1] * 10, refused=5, took_s=2.0)
 
     assert (found.per_second, found.p50_ms) == (5.0, 100.0)
+
+
+def test_what_falls_short_is_named() -> None:
+    """The rate, a refusal, and incidents that did not run all the while."""
+    good = AcceptReport(requests=1, running=RUNNING, refused=0, share=0.8, rows=[])
+    bad = AcceptReport(requests=1, running=RUNNING - 1, refused=1, share=0.79, rows=[])
+
+    assert good.broken == []
+    assert [one[:9] for one in bad.broken] == ["less than", "an alert ", "only 19 o"]

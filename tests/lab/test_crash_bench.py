@@ -25,8 +25,10 @@ async def test_kill_9_loses_nothing_and_doubles_nothing() -> None:
     assert found.resume_ms.median > 0
 
 
-def lane(*effects: dict[str, int], lost: bool = False, messages: int = 1) -> Any:
-    """A lane that was killed once, with a case for each of these counts."""
+def lane(
+    *effects: dict[str, int], lost: bool = False, messages: int = 1, sent: int | None = None
+) -> Any:
+    """A lane that was killed once, with a case for each of these counts; `sent`: calls of each."""
     patient = Patient(fault="hung", delay_s=4.0)
     cases = [
         Case(
@@ -36,7 +38,7 @@ def lane(*effects: dict[str, int], lost: bool = False, messages: int = 1) -> Any
             incident="i",
             outcome="" if lost else "resolved",
             lost=lost,
-            calls=Counter(one),
+            calls=Counter(dict.fromkeys(one, sent) if sent else one),
             effects=Counter(one),
             messages=messages,
         )
@@ -47,7 +49,13 @@ def lane(*effects: dict[str, int], lost: bool = False, messages: int = 1) -> Any
 
 
 @pytest.mark.parametrize(
-    ("wrong", "control"), [(lane({}, lost=True), 2), (lane({"restart": 2}), 2), (lane({}), 1)]
+    ("wrong", "control"),
+    [
+        (lane({}, lost=True), 2),
+        (lane({"restart": 2}), 2),
+        (lane({"restart": 1}, sent=2), 2),
+        (lane({}), 1),
+    ],
 )
 def test_a_loss_a_doubling_and_a_mute_control_fail(wrong: Any, control: int) -> None:
     """Exit code 1 for each of them."""

@@ -19,3 +19,12 @@ def test_the_worst_half_counts() -> None:
 
     assert report([small, large]).cpu_ms_per_incident == 50.0
     assert report([small, large]).growth == 1.25
+    assert report([small, large]).broken == []
+
+
+def test_what_is_dear_or_grows_is_named() -> None:
+    """Above 100 ms, or a quarter more on a full ledger."""
+    small = Batch(before=0, incidents=10, cpu_ms_per_incident=80.0)
+    large = Batch(before=10000, incidents=10, cpu_ms_per_incident=101.0)
+
+    assert [one[:9] for one in report([small, large]).broken] == ["more than", "not flat:"]

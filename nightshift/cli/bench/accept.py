@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightshift.cli.bench.running import OUT_OF_REACH, run
+from nightshift.cli.bench.running import OUT_OF_REACH, run, verdict
 from nightshift.cli.printing import AsJson, fail
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ def accept(
     """Accepting alerts, beside a bare server and one that only writes the body down.
 
     At 1, 16 and 64 connections, in turns, while twenty incidents run. Nightshift's rate is told as
-    a share of the durable server's in the turn beside it: the median. No Docker needed.
+    a share of the durable server's in the turn before it: the median. No Docker needed. Exit code 1
+    when it is below 80 % or an alert was refused.
     """
     from lab.accept_bench import measure
     from lab.processes import NotReady
@@ -30,6 +31,7 @@ def accept(
         fail(f"the lab could not measure: {error}")
         raise typer.Exit(OUT_OF_REACH) from None
     typer.echo(found.model_dump_json(indent=2) if json else _told(found))
+    verdict(found.broken)
 
 
 def _told(report: "AcceptReport") -> str:

@@ -33,7 +33,8 @@ def crash(
     """The server is killed again and again; what is lost or doubled is counted.
 
     Beside a control whose nodes keep no journal. In a simulated world: no Docker, no key. Exit code
-    1 when an incident was lost or an effect doubled, or when the control doubled none.
+    1 when an incident was lost, an effect doubled or a call sent twice, or when the control doubled
+    none.
     """
     import structlog
 

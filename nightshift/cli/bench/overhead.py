@@ -1,11 +1,14 @@
 """`nightshift bench overhead`. Not here: how it is measured (lab/overhead_bench.py)."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightshift.cli.bench.running import OUT_OF_REACH, run
+from nightshift.cli.bench.running import OUT_OF_REACH, run, verdict
 from nightshift.cli.printing import AsJson, fail
+
+if TYPE_CHECKING:
+    from lab.overhead_bench import OverheadReport
 
 
 def overhead(
@@ -18,6 +21,7 @@ def overhead(
     """Own CPU for a whole incident, on an empty ledger and on a full one.
 
     Stand-ins for Docker, Prometheus and Telegram, no model; only the server's process is counted.
+    Exit code 1 above 100 ms, or when the last ones cost a quarter more than the first.
     """
     from lab.overhead_bench import measure
     from lab.processes import NotReady
@@ -27,12 +31,14 @@ def overhead(
     except NotReady as error:
         fail(f"the lab could not measure: {error}")
         raise typer.Exit(OUT_OF_REACH) from None
-    if json:
-        typer.echo(found.model_dump_json(indent=2))
-        return
-    for batch in found.batches:
-        typer.echo(
-            f"{batch.incidents} incidents, {batch.before} before them:"
-            f" {batch.cpu_ms_per_incident:.1f} ms CPU each"
-        )
-    typer.echo(f"the last ones cost {found.growth:.2f} times the first")
+    typer.echo(found.model_dump_json(indent=2) if json else _told(found))
+    verdict(found.broken)
+
+
+def _told(report: "OverheadReport") -> str:
+    lines = [
+        f"{batch.incidents} incidents, {batch.before} before them:"
+        f" {batch.cpu_ms_per_incident:.1f} ms CPU each"
+        for batch in report.batches
+    ]
+    return "\n".join([*lines, f"the last ones cost {report.growth:.2f} times the first"])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightshift.cli.bench.running import OUT_OF_REACH, run
+from nightshift.cli.bench.running import OUT_OF_REACH, run, verdict
 from nightshift.cli.printing import AsJson, fail
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def resume(
 ) -> None:
     """From the start of a process to its unfinished incidents.
 
-    In a simulated world: no Docker, no key. Exit code 4 when a service does not come up.
+    In a simulated world: no Docker, no key. Exit code 1 when (p95) the first goes on after more
+    than 10 s or the last after more than 60 s, 4 when a service does not come up.
     """
     import logging
 
@@ -38,6 +39,7 @@ def resume(
         fail(f"the lab could not measure: {error}")
         raise typer.Exit(OUT_OF_REACH) from None
     typer.echo(found.model_dump_json(indent=2) if json else _told(found))
+    verdict(found.broken)
 
 
 def _told(report: "ResumeReport") -> str:

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import typer
 from rich.console import Console
 
-OUT_OF_REACH, TERMINATED = 4, 143
+from nightshift.cli.printing import fail
+
+BROKEN, OUT_OF_REACH, TERMINATED = 1, 4, 143
 T = TypeVar("T")
 Tell = Callable[[str], None]
 
@@ -19,6 +21,14 @@ def run(measure: Callable[[Tell], Awaitable[T]], *, beginning: str) -> T:
         return asyncio.run(_run(measure, beginning))
     except asyncio.CancelledError:
         raise typer.Exit(TERMINATED) from None
+
+
+def verdict(broken: Sequence[str]) -> None:
+    """Say which bounds were not kept. Raises Exit(1) where there are any."""
+    for one in broken:
+        fail(f"broken: {one}")
+    if broken:
+        raise typer.Exit(BROKEN)
 
 
 async def _run(measure: Callable[[Tell], Awaitable[T]], beginning: str) -> T:

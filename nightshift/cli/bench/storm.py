@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightshift.cli.bench.running import OUT_OF_REACH, run
+from nightshift.cli.bench.running import OUT_OF_REACH, run, verdict
 from nightshift.cli.printing import AsJson, fail
 
 if TYPE_CHECKING:
     from lab.storm_report import StormReport
-
-BROKEN = 1
 
 
 def storm(
@@ -33,8 +31,7 @@ def storm(
         fail(str(error))
         raise typer.Exit(OUT_OF_REACH) from None
     typer.echo(found.model_dump_json(indent=2) if json else _weather(found))
-    if found.broken:
-        raise typer.Exit(BROKEN)
+    verdict(found.broken)
 
 
 def _weather(report: "StormReport") -> str:
@@ -49,6 +46,5 @@ def _weather(report: "StormReport") -> str:
             f"worked off {report.drained_s:g} s after the last alert",
             f"at most {report.rss_mb_max:g} MB; /health {health.p50:g} ms, p99 {health.p99:g} ms; "
             f"{report.cpu_s:g} s of CPU",
-            *(f"broken: {one}" for one in report.broken),
         )
     )

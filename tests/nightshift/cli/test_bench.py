@@ -71,6 +71,7 @@ def test_the_resume_bench_prints_both_spreads(monkeypatch: pytest.MonkeyPatch) -
         "incidents": 50,
         "first_resumed_s": {"median": 1.5, "p95": 1.5},
         "all_progressed_s": {"median": 30.0, "p95": 30.0},
+        "broken": [],
     }
     assert "3 starts on 50 unfinished incidents" in page
 
@@ -91,4 +92,18 @@ def test_a_storm_that_breaks_a_bound_fails(monkeypatch: pytest.MonkeyPatch) -> N
     told = CliRunner().invoke(app, ["storm", "--alerts", "10"])
 
     assert told.exit_code == 1
-    assert "broken: an accepted alert was lost" in told.stdout
+    assert "broken: an accepted alert was lost" in told.stderr
+
+
+def test_a_slow_start_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both spreads have a bound."""
+
+    async def measured(starts: int, incidents: int, _: object) -> ResumeReport:
+        return resume.report([Start(first=10.5, last=60.5)] * starts, incidents)
+
+    monkeypatch.setattr(resume, "measure", measured)
+    told = CliRunner().invoke(app, ["resume"])
+
+    assert told.exit_code == 1
+    assert "the first goes on after more than 10 s" in told.stderr
+    assert "the last goes on after more than 60 s" in told.stderr
