@@ -7,7 +7,7 @@ from langgraph.types import Command, RetryPolicy
 from domain.deps import Deps
 from domain.errors import Transient
 from domain.state import IncidentState
-from graph.routes import after_analyse, after_approve, after_monitor, after_verify
+from graph.routes import after_analyse, after_approve, after_heal, after_monitor, after_verify
 from nodes.analyse import analyse
 from nodes.approve import approve
 from nodes.heal import heal
@@ -55,7 +55,7 @@ def build() -> StateGraph[IncidentState, Deps]:
     graph.add_edge("retrieve-history", "analyse")
     graph.add_conditional_edges("analyse", after_analyse)
     graph.add_conditional_edges("approve", after_approve)
-    graph.add_edge("heal", "verify")
+    graph.add_conditional_edges("heal", after_heal)
     graph.add_conditional_edges("verify", after_verify)
     graph.add_edge("notify", "learn")
     graph.add_edge("learn", END)

@@ -30,6 +30,11 @@ def after_approve(state: IncidentState) -> Literal["heal", "notify"]:
     return "heal" if allowed and not state.get("outcome") else "notify"
 
 
+def after_heal(state: IncidentState) -> Literal["heal", "verify"]:
+    """While others go first it comes back; whatever came of it is verified."""
+    return "heal" if state.get("wake_at") else "verify"
+
+
 def after_verify(state: IncidentState) -> Literal["verify", "analyse", "notify"]:
     """Pending looks again, not healed with budget left analyses anew, all else is told."""
     verdict = (state.get("verdict") or {}).get("state")

@@ -1,6 +1,6 @@
 """heal: one remedy, journalled before it is done, done once, and looked for after a crash."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -27,15 +27,17 @@ from policy.triage import triage
 
 Word = Allowed | NeedsApproval | Refused
 Result = Literal["done", "refused", "failed", "unknown"]
-TURNS, TURN_S = 30, 1.0
+IN_TURN = ("at_once", "held")
+"""Refusals that pass when others are done: the incident comes back, and holds no worker."""
+TURN, PATIENCE = timedelta(seconds=2), timedelta(seconds=60)
 COPY: Word = Refused(rule="claim", reason="only the incident's own run may act, not a copy of it")
 
 
 async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     """Reserve, compare, act and journal each effect of the chosen remedy.
 
-    Run again after a crash it finds its intents in the journal: what was called is looked for, and
-    for what was not policy is asked again.
+    Where others go first it comes back as `wake_at`. Run again after a crash it finds its intents
+    in the journal: what was called is looked for, and for what was not policy is asked again.
     """
     deps, began = runtime.context, runtime.context.clock.now()
     remedy = Remedy.parse(state["remedy"] or {})
@@ -45,9 +47,11 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     if thread == state["incident"]:
         entries = await deps.ledger.entries(thread, number)
         if entries:
-            word = await _still_allowed(state, runtime, remedy, entries)
+            word = await _still_allowed(state, deps, remedy, entries)
         else:
-            word, entries = await _reserve(state, runtime, remedy, number)
+            word, entries = await _reserve(state, deps, remedy, number)
+        if later := _later(state, deps, word):
+            return later
     result, detail = await _carry_out(runtime, entries, word)
     attempt = Attempt(
         number=number,
@@ -66,12 +70,27 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     return {"attempts": attempts, "decision": word.plain(), "deadline": None, "wake_at": None}
 
 
+def _later(state: IncidentState, deps: Deps, word: Word) -> IncidentState | None:
+    """When to come back where others go first; None when they do not, or patience is at its end."""
+    if not (isinstance(word, Refused) and word.rule in IN_TURN):
+        return None
+    now, end = deps.clock.now(), state.get("deadline") if state.get("wake_at") else None
+    left = min(datetime.fromisoformat(end) - now, PATIENCE) if end else PATIENCE
+    if left <= timedelta(0):
+        return None
+    return {
+        "decision": word.plain(),
+        "wake_at": (now + TURN).isoformat(),
+        "deadline": (now + left).isoformat(),
+    }
+
+
 async def _reserve(
-    state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, number: int
+    state: IncidentState, deps: Deps, remedy: Remedy, number: int
 ) -> tuple[Word, list[Entry]]:
     """Claim all that it touches, then policy's word; where it allows, what is now to be done."""
-    deps, incident = runtime.context, state["incident"]
-    taken = await _all_claimed(runtime, incident, sorted({remedy.target.key, *remedy.touches}))
+    incident = state["incident"]
+    taken = await _claimed(state, deps, sorted({remedy.target.key, *remedy.touches}))
     if taken:
         return taken, []
     try:
@@ -79,25 +98,23 @@ async def _reserve(
     except NightshiftError as error:
         reason = f"the target could not be inspected: {error}"
         return Refused(rule="changed", reason=reason), []
-    word = await _allowed(state, runtime, remedy, intents)
+    word = await _allowed(state, deps, remedy, intents)
     reserved = intents if isinstance(word, Allowed) else []
     return word, [Entry(intent=intent) for intent in reserved]
 
 
 async def _still_allowed(
-    state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, entries: list[Entry]
+    state: IncidentState, deps: Deps, remedy: Remedy, entries: list[Entry]
 ) -> Word:
     """Policy's word on what was promised before a crash and has not gone out."""
     if all(entry.called_at or entry.result for entry in entries):
         return Allowed()
-    return await _allowed(state, runtime, remedy, [entry.intent for entry in entries])
+    return await _allowed(state, deps, remedy, [entry.intent for entry in entries])
 
 
-async def _allowed(
-    state: IncidentState, runtime: Runtime[Deps], remedy: Remedy, intents: list[Intent]
-) -> Word:
+async def _allowed(state: IncidentState, deps: Deps, remedy: Remedy, intents: list[Intent]) -> Word:
     """Policy's word, and the intents with it in one transaction."""
-    deps, incident = runtime.context, state["incident"]
+    incident = state["incident"]
     evidence = await deps.ledger.evidence(incident, state.get("evidence", []))
     latest = list({item.kind: item for item in evidence}.values())
     diagnosis = Diagnosis.parse(state["diagnosis"] or {})
@@ -119,7 +136,7 @@ async def _allowed(
             return Refused(rule="changed", reason=f"Alertmanager says resolved; {word.reason}")
         again = case_of(state, deps, remedy, _of_now(diagnosis, latest, fresh), fresh)
         case = again.model_copy(update={"silenced": case.silenced})
-    return await _in_turn(runtime, intents, case)
+    return await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
 
 
 def _of_now(diagnosis: Diagnosis, latest: list[Evidence], fresh: list[Evidence]) -> Diagnosis:
@@ -129,17 +146,17 @@ def _of_now(diagnosis: Diagnosis, latest: list[Evidence], fresh: list[Evidence])
     return diagnosis.model_copy(update={"evidence": cited})
 
 
-async def _all_claimed(runtime: Runtime[Deps], incident: str, keys: list[str]) -> Refused | None:
+async def _claimed(state: IncidentState, deps: Deps, keys: list[str]) -> Refused | None:
     """Claim everything; who had to wait for another incident's end has to look again."""
-    deps, held = runtime.context, ""
-    for _ in range(TURNS):
-        claim = await deps.ledger.claim(incident, keys)
-        if not isinstance(claim, HeldBy):
-            reason = f"another incident was at work on {held} meanwhile"
-            return Refused(rule="changed", reason=reason) if held else None
-        held = claim.target_key
-        await rest(runtime, TURN_S)
-    return Refused(rule="claim", reason=f"another incident is at work on {held}")
+    claim = await deps.ledger.claim(state["incident"], keys)
+    if isinstance(claim, HeldBy):
+        reason = f"another incident is at work on {claim.target_key}"
+        return Refused(rule="held", reason=reason)
+    before = (state.get("decision") or {}).get("rule") if state.get("wake_at") else None
+    if before == "held":
+        reason = "another incident was at work on it meanwhile"
+        return Refused(rule="changed", reason=reason)
+    return None
 
 
 def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:
@@ -147,18 +164,6 @@ def _recovered(intents: list[Intent], by_key: dict[str, Facts]) -> str:
     was_well = {facts.target.id: facts.well for facts in by_key.values()}
     seen = [intent.seen for intent in intents if intent.seen.well]
     return ", ".join(one.target.name for one in seen if was_well.get(one.target.id) is False)
-
-
-async def _in_turn(runtime: Runtime[Deps], intents: list[Intent], case: guard.Case) -> Word:
-    """Reserve; where too much is under way at once, wait for a turn instead of giving up."""
-    deps = runtime.context
-    word: Word = await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
-    for _ in range(TURNS):
-        if not (isinstance(word, Refused) and word.rule == "at_once"):
-            break
-        await rest(runtime, TURN_S)
-        word = await deps.ledger.reserve(intents, lambda standing: guard.judge(case, standing))
-    return word
 
 
 async def _intents(

@@ -26,8 +26,8 @@ SLOWEST_S = 2.0
 """Looks within `verify_hold_s` of the act hold a worker, and lie so far apart at most."""
 WAITING = 4
 START_PERIOD = timedelta(minutes=10)
-AGAIN = ("changed", "cleared", "evidence")
-"""Refusals after which the world looks different: worth another analysis."""
+AGAIN = ("changed", "cleared", "evidence", "at_once", "held")
+"""Refusals of the moment: when the world was looked at again, another analysis may find a way."""
 
 
 async def verify(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:

@@ -10,6 +10,7 @@ from domain.deps import Deps
 from domain.incident import Attempt
 from domain.state import IncidentState
 from nightshift.testing import StillClock
+from nodes.heal import heal
 from nodes.verify import verify
 
 Node = Callable[[IncidentState, Runtime[Deps]], Awaitable[IncidentState]]
@@ -20,8 +21,17 @@ Words = Callable[..., Awaitable[list[str]]]
 
 async def verified(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     """The node `verify`, woken up as often as it asks for, to its last word."""
+    return await _woken(verify, state, runtime)
+
+
+async def healed(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
+    """The node `heal`, in the same way."""
+    return await _woken(heal, state, runtime)
+
+
+async def _woken(node: Node, state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     while True:
-        news: Any = await verify(state, runtime)
+        news: Any = await node(state, runtime)
         state = {**state, **news}
         if not state.get("wake_at"):
             return state

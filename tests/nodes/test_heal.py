@@ -13,10 +13,10 @@ from domain.state import IncidentState
 from nightshift.testing import FixedRulebook, World, container, firing, match, stays_unhealthy
 from nodes.analyse import analyse
 from nodes.approve import approve
-from nodes.heal import heal
+from nodes.heal import PATIENCE, TURN, heal
 from nodes.monitor import monitor
 from nodes.verify import verify
-from tests.nodes.steps import Begin, Run, Words, last_attempt
+from tests.nodes.steps import Begin, Run, Words, healed, last_attempt
 
 LOST = Transient("no answer in 15 s")
 
@@ -321,10 +321,29 @@ async def test_a_target_in_other_hands_may_not_be_touched(
     state = await run(await begin(), monitor, analyse)
     other = (await begin(firing(name="db")))["incident"]
     await world.store.claim(other, ["container:local/db"])
-    state = await run(state, heal)
+    state = await run(state, healed)
 
     assert world.containers.performed == []
     assert "container:local/db" in last_attempt(state).detail
+
+
+async def test_who_had_to_wait_for_another_incident_looks_again(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """What it decided on may be no more: nothing is done, and that is no general refusal."""
+    world.rulebook = FixedRulebook(match("start_dependency", cause="dependency_down"))
+    world.containers.crash("db")
+    world.containers.change("web", health="unhealthy")
+    state = await run(await begin(), monitor, analyse)
+    other = (await begin(firing(name="db")))["incident"]
+    await world.store.claim(other, ["container:local/db"])
+    state = await run(state, heal)
+    waits = bool(state["wake_at"])
+    await world.store.finish(other, "self_resolved", "it is well", None)
+    state = await run(state, healed)
+
+    assert (waits, world.containers.performed) == (True, [])
+    assert (state["decision"] or {})["rule"] == "changed"
 
 
 async def test_paused_since_may_not_act(world: World, crashed: IncidentState, run: Run) -> None:
@@ -501,14 +520,57 @@ async def killed_at_second(world: World, state: IncidentState, run: Run) -> None
     world.containers.perform = perform  # type: ignore[method-assign]  # and this one lives
 
 
-async def test_waits_for_its_turn(world: World, crashed: IncidentState, run: Run) -> None:
-    """Too much at once: half a minute of patience, then refused."""
+async def test_waits_for_its_turn_without_a_worker(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """Too much at once: it comes back two seconds later, and acts when there is room."""
     world.limit(max_actions_at_once=0)
-    state = await run(crashed, heal)
+    began = world.clock.now()
+    waiting = await run(crashed, heal)
+    world.limit(max_actions_at_once=1)
+    state = await run(waiting, heal)
+
+    assert (waiting["wake_at"], waiting["attempts"]) == ((began + TURN).isoformat(), [])
+    assert (world.clock.slept, verbs(world)) == ([], ["start web"])
+    assert (state["wake_at"], state["deadline"]) == (None, None)
+
+
+async def test_patience_for_a_turn_ends(world: World, crashed: IncidentState, run: Run) -> None:
+    """A minute, then refused: the world is looked at again before anything else."""
+    world.limit(max_actions_at_once=0)
+    began = world.clock.now()
+    state = await run(crashed, healed)
 
     assert last_attempt(state).result == "refused"
     assert "right now" in last_attempt(state).detail
-    assert world.clock.slept[-30:] == [1.0] * 30
+    assert world.clock.now() == began + PATIENCE
+
+
+async def test_a_clock_put_back_adds_no_patience(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """An hour less is no hour more to wait."""
+    world.limit(max_actions_at_once=0)
+    state = await run(crashed, heal)
+    world.clock.put(-3600)
+    began = world.clock.now()
+    await run(state, healed)
+
+    assert world.clock.now() <= began + PATIENCE
+
+
+async def test_after_a_crash_it_waits_for_its_turn_too(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """What was promised and not called is one more that acts."""
+    await promised(world, crashed, run)
+    world.limit(max_actions_at_once=0)
+    waiting = await run(crashed, heal)
+    world.limit(max_actions_at_once=1)
+    await run(waiting, heal)
+
+    assert bool(waiting["wake_at"])
+    assert verbs(world) == ["start web"]
 
 
 async def test_nothing_to_change_is_done(world: World, begin: Begin, run: Run) -> None:
