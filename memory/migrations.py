@@ -41,15 +41,13 @@ def _model_calls(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-CALLS = (
-    "CREATE TABLE calls (key TEXT NOT NULL PRIMARY KEY REFERENCES intents (key), "
-    "seq INTEGER NOT NULL REFERENCES journal (seq))"
-)
-
-
 def _calls(connection: Connection) -> None:
     """That a call goes out is on record before it does."""
-    connection.exec_driver_sql(CALLS)
+    number = "BIGINT" if connection.dialect.name == "postgresql" else "INTEGER"
+    connection.exec_driver_sql(
+        "CREATE TABLE calls (key TEXT NOT NULL PRIMARY KEY REFERENCES intents (key), "
+        f"seq {number} NOT NULL REFERENCES journal (seq))"
+    )
     _append_only(connection, "calls")
 
 
@@ -135,9 +133,13 @@ def _create(connection: Connection) -> None:
 
 
 def _append_only(connection: Connection, table: str) -> None:
-    if connection.dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
-                f"SELECT RAISE(ABORT, 'the {table} table is append-only'); END"
-            )
+    if connection.dialect.name == "postgresql":
+        from memory.schema_postgres import only_grows
+
+        only_grows(connection, table)
+        return
+    for verb in ("UPDATE", "DELETE"):
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
+            f"SELECT RAISE(ABORT, 'the {table} table is append-only'); END"
+        )

@@ -31,15 +31,20 @@ def complete(connection: Connection, append_only: Sequence[str]) -> None:
     turns.metadata.create_all(connection)
     connection.exec_driver_sql(_REFUSE)
     for table in append_only:
-        for verb, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
-            name = f"{table}_no_{verb.split(maxsplit=1)[0].lower()}"
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH {each} "
-                "EXECUTE FUNCTION nightshift_append_only()"
-            )
+        only_grows(connection, table)
     schema = SchemaManager(SyncPsycopgConnector()).get_schema()
     raw(connection).execute(schema.encode())
     connection.exec_driver_sql(_BY_LOCK)
+
+
+def only_grows(connection: Connection, table: str) -> None:
+    """Rows of this table can neither be changed nor removed."""
+    for verb, each in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
+        name = f"{table}_no_{verb.split(maxsplit=1)[0].lower()}"
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH {each} "
+            "EXECUTE FUNCTION nightshift_append_only()"
+        )
 
 
 def raw(connection: Connection) -> Impatient:
