@@ -30,7 +30,7 @@ class IncidentState(TypedDict, total=False):
     attempts: list[Plain]  # domain.incident.Attempt
     verdict: Plain | None  # domain.verdict.Verdict
     wake_at: str | None  # do not go on before
-    deadline: str | None  # verification ends here
+    deadline: str | None  # verification, or patience for a turn, ends here
     outcome: str | None  # domain.incident.Outcome
     reason: str
     notified: bool

@@ -148,7 +148,10 @@ class Outbox(Protocol):
         """Not now; the error is kept for `doctor` and the message."""
 
     async def rest(self, channel: str, *, until: datetime) -> None:
-        """The channel asked for a pause: it has no drafts until then, whoever asks for them."""
+        """The channel asked for a pause: whoever speaks to it next has to know."""
+
+    async def rests_until(self, channel: str) -> datetime | None:
+        """The end of the last pause that it asked for."""
 
 
 class TimelineEvent(Event):

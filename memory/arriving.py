@@ -87,19 +87,29 @@ class Arriving:
             pass
         self._come.clear()
 
-    async def lull(self, timeout: float) -> None:  # noqa: ASYNC109  # a bound, not a failure
+    async def lull(
+        self,
+        timeout: float,  # noqa: ASYNC109  # a bound, not a failure
+        *,
+        longest_s: float = LONGEST_LULL_S,
+    ) -> None:
         """Return when nothing rushes in any more, or can come in, or after so many seconds.
 
-        A loop that came back late may not have read what came meanwhile: that was no lull.
+        `longest_s` without a delivery are a lull, however long the rush was. A loop that came back
+        late may not have read what came meanwhile: that was none.
         """
         now = self._monotonic()
         end = now + timeout
-        while self._room.is_set() and now < min(end, self._last_came + self._lull_s + LATE_S):
+        while self._room.is_set() and now < min(end, self._over(longest_s) + LATE_S):
             before = now
             await self._sleep(LULL_S)
             now = self._monotonic()
-            if now >= self._last_came + self._lull_s and now < before + 2 * LULL_S:
+            if now >= self._over(longest_s) and now < before + 2 * LULL_S:
                 return
+
+    def _over(self, longest_s: float) -> float:
+        """When the rush is over, if nothing comes until then."""
+        return self._last_came + min(self._lull_s, longest_s)
 
     @property
     def _lull_s(self) -> float:

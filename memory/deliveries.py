@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from domain.alert import Alert
 from domain.errors import NightshiftError, NotStored, Transient, Unsortable
-from memory.arriving import Row
+from memory.arriving import LONGEST_LULL_S, Row
 from memory.columns import micros
 from memory.inbox import Arrivals
 from memory.sorting import storable
@@ -113,9 +113,17 @@ class Deliveries(Arrivals):
         """Return when one came in here since the last call, or after so many seconds."""
         await self.kept.arriving.wait(timeout)
 
-    async def lull(self, timeout: float) -> None:  # noqa: ASYNC109  # a bound, not a failure
-        """Return when nothing rushes in here any more, or after so many seconds."""
-        await self.kept.arriving.lull(timeout)
+    async def lull(
+        self,
+        timeout: float,  # noqa: ASYNC109  # a bound, not a failure
+        *,
+        longest_s: float = LONGEST_LULL_S,
+    ) -> None:
+        """Return when nothing rushes in here any more, or after so many seconds.
+
+        `longest_s` without a delivery are enough, however long the rush was.
+        """
+        await self.kept.arriving.lull(timeout, longest_s=longest_s)
 
     async def unsorted(self) -> bool:
         """Whether anything waits, whichever process it came in at. Raises Transient."""

@@ -39,8 +39,6 @@ HOLD = timedelta(seconds=60)
 """How long such a recurrence may be silent while nothing is known but its arrival."""
 ARRIVAL = timedelta(seconds=2)
 """How long a first message waits for more than its arrival: a folded alert needs none."""
-LONGEST_REST = timedelta(hours=1)
-"""A pause that ends later than this was noted by a clock that has been put back since."""
 ERROR_LIMIT = 500
 
 
@@ -63,15 +61,18 @@ class Drafts(Part):
         await self.database.write_quietly(self._postpone, draft, until, error)
 
     async def rest(self, channel: str, *, until: datetime) -> None:
-        """The channel asked for a pause: it has no drafts until then, whoever asks for them."""
+        """The channel asked for a pause: whoever speaks to it next has to know."""
         await self.database.write_quietly(self._rest, channel, until)
+
+    async def rests_until(self, channel: str) -> datetime | None:
+        """The end of the last pause that it asked for."""
+        return await self.database.read(self._rests_until, channel)
 
     def _drafts(self, connection: Connection, channel: str, limit: int) -> list[Draft]:
         now = self.clock.now()
         given = {"tenant": self.tenant, "channel": channel, "limit": limit, "now": now}
         early = {"arrived": now - ARRIVAL, "recurred": now - HOLD}
-        rest = {"rest": self._resting(channel), "farthest": now + LONGEST_REST}
-        found = (_draft(row) for row in connection.execute(_DRAFTS, given | early | rest))
+        found = (_draft(row) for row in connection.execute(_DRAFTS, given | early))
         return [draft for draft in found if draft]
 
     def _delivered(self, connection: Connection, draft: Draft, external_id: str) -> None:
@@ -91,15 +92,23 @@ class Drafts(Part):
             .values(tries=outbox.c.tries + 1, not_before=until, error=error[:ERROR_LIMIT])
         )
 
+    def _rests_until(self, connection: Connection, channel: str) -> datetime | None:
+        name = f"{resting(self.tenant)}{channel}"
+        return connection.scalar(
+            select(type_coerce(counters.c.value, Instant)).where(counters.c.name == name)
+        )
+
     def _rest(self, connection: Connection, channel: str, until: datetime) -> None:
         row = insert_into(connection.dialect.name, counters).values(
-            name=self._resting(channel), value=micros(until)
+            name=f"{resting(self.tenant)}{channel}", value=micros(until)
         )
         again = {"value": row.excluded.value}
         connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=again))
 
-    def _resting(self, channel: str) -> str:
-        return f"rests_until/{self.tenant}/{channel}"
+
+def resting(tenant: str) -> str:
+    """What the names of this tenant's pauses begin with, in `counters`."""
+    return f"rests_until/{tenant}/"
 
 
 def _draft(row: Row[*tuple[Any, ...]]) -> Draft | None:
@@ -165,11 +174,6 @@ def _soon_after(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
     )
 
 
-_RESTING = exists().where(
-    counters.c.name == bindparam("rest", type_=Text),
-    type_coerce(counters.c.value, Instant) > bindparam("now", type_=Instant),
-    type_coerce(counters.c.value, Instant) <= bindparam("farthest", type_=Instant),
-)
 _DRAFTS = (
     select(outbox)
     .join(incidents, incidents.c.id == outbox.c.incident)
@@ -177,7 +181,6 @@ _DRAFTS = (
         behind(bindparam("tenant", type_=Text)),
         outbox.c.channel == bindparam("channel"),
         or_(outbox.c.not_before.is_(None), outbox.c.not_before <= bindparam("now")),
-        not_(_RESTING),
         not_(_too_early()),
     )
     .order_by(outbox.c.behind_since, outbox.c.incident)

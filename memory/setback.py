@@ -8,11 +8,12 @@ come. Only the end of a question stays where it was: people may then answer for 
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import BigInteger, Connection, func, select, type_coerce, update
+from sqlalchemy import BigInteger, Connection, delete, func, select, type_coerce, update
 
 from memory.columns import MICROSECOND, Instant
+from memory.outbox import resting
 from memory.part import Part
-from memory.tables import events, jobs, outbox
+from memory.tables import counters, events, jobs, outbox
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,8 @@ def _send_messages(connection: Connection, part: Part, now: datetime) -> None:
     ours = outbox.c.tenant == part.tenant
     held = outbox.c.not_before > now
     connection.execute(update(outbox).where(ours, held).values(not_before=None))
+    pauses = counters.c.name.startswith(resting(part.tenant), autoescape=True)
+    connection.execute(delete(counters).where(pauses))
     newest = connection.scalar(select(func.max(outbox.c.behind_since, type_=Instant)).where(ours))
     if newest is not None and newest > now:
         ahead = (newest - now) // MICROSECOND

@@ -101,7 +101,7 @@ class Keeper:
             found = await self._store.sealed()
             self._note(found)
             for notifier in notifiers:
-                if self._due(notifier, found):
+                if self._due(notifier, found) and not await self._rests(notifier):
                     await self._tell(notifier, found)
         except (NightshiftError, OSError) as error:
             log.warning("audit_head_not_noted", error=str(error))
@@ -120,13 +120,19 @@ class Keeper:
             return False
         return self._not_before.get(notifier.name, now) <= now
 
+    async def _rests(self, notifier: Notifier) -> bool:
+        """Whether the channel has asked for a pause, be it another message's."""
+        until = await self._store.rests_until(notifier.name)
+        return until is not None and until > self._clock.now()
+
     async def _tell(self, notifier: Notifier, found: Sealed) -> None:
+        self._not_before[notifier.name] = self._clock.now() + timedelta(seconds=TELL_AGAIN_S)
         try:
             await notifier.deliver(daily(found), None)
         except NightshiftError as error:
-            asked = error.retry_after if isinstance(error, Transient) else None
-            pause = timedelta(seconds=max(TELL_AGAIN_S, asked or 0.0))
-            self._not_before[notifier.name] = self._clock.now() + pause
+            if isinstance(error, Transient) and error.retry_after:
+                until = self._clock.now() + timedelta(seconds=error.retry_after)
+                await self._store.rest(notifier.name, until=until)
             log.warning("audit_head_not_told", channel=notifier.name, error=str(error))
             return
         self._told[notifier.name] = self._write(found, notifier.name)

@@ -91,6 +91,7 @@ class Courier:
         self._rests_until: datetime | None = None
         self._rest = timedelta(0)
         self._failures = 0
+        self._begun = False
         self.crowd: Crowd | None = None
 
     @property
@@ -103,9 +104,10 @@ class Courier:
     async def round(self) -> float:
         """Deliver what is due; returns the seconds after which to look again, at most."""
         self._forget()
-        if self.resting:
-            return self._seconds_until(self._rests_until)
         try:
+            await self._begin()
+            if self.resting:
+                return self._seconds_until(self._rests_until)
             limit = BATCH if self.crowd is None else CROWD
             drafts = await self._outbox.drafts(self._notifier.name, limit=limit)
             drafts = drafts if self.crowd is None else await self.crowd.alone(drafts)
@@ -122,6 +124,14 @@ class Courier:
             return self._seconds_until(self._rests_until)
         due = (self._last[draft.incident] + self._between for draft in early)
         return min((self._seconds_until(at) for at in due), default=float("inf"))
+
+    async def _begin(self) -> None:
+        """Keep the pause that whoever was the courier before was asked for."""
+        if not self._begun:
+            until = await self._outbox.rests_until(self._notifier.name)
+            self._begun = True
+            if until is not None:
+                self._rests_until, self._rest = until, until - self._clock.now()
 
     async def _deliver_digests(self, crowd: Crowd) -> None:
         """What speaks for many; whatever goes wrong is tried again later."""

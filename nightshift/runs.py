@@ -35,7 +35,7 @@ TRIES = 8
 """Failed segments of one incident in a row before it ends as failed."""
 BACKOFF_S = 2.0
 IDLE_S = 1.0
-GIVE_WAY_S = 0.5
+GIVE_WAY_S, BREATH_S = 0.5, 0.005
 """While alerts rush in, one segment is begun in so long, however many workers there are."""
 
 
@@ -164,7 +164,7 @@ class Runs:
         """
         async with self._beginning:
             if not self._stopping.is_set():
-                await self._store.lull(GIVE_WAY_S)
+                await self._store.lull(GIVE_WAY_S, longest_s=BREATH_S)
 
     @contextmanager
     def _controlled(self) -> Iterator[RunControl]:

@@ -36,7 +36,7 @@ def case_of(
         everyone=Inventory.model_validate(kinds.get("inventory", {"containers": []})).containers,
         limits=deps.limits,
         now=deps.clock.now(),
-        attempts=len(state.get("attempts", [])),
+        attempts=len(tried(state)),
         cluster=GuestInventory.model_validate(kinds.get("cluster", {})),
     )
 

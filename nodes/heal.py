@@ -1,32 +1,29 @@
-"""heal: one remedy, journalled before it is done, done once, and looked for after a crash."""
+"""heal: one remedy, allowed and journalled before it is done. Not here: doing it (effects.py)."""
 
 from datetime import datetime, timedelta
-from typing import Literal
 
 from langgraph.runtime import Runtime
 
 from domain.alert import Alert
-from domain.decision import Allowed, NeedsApproval, Refused
+from domain.decision import Allowed, Refused, parse_decision
 from domain.deps import Deps
 from domain.diagnosis import Diagnosis
-from domain.errors import NightshiftError, Permanent, Transient
+from domain.errors import NightshiftError
 from domain.evidence import Evidence, situation
 from domain.guests import Facts
-from domain.incident import Attempt, Event
-from domain.journal import EffectResult, Entry, HeldBy, Intent
+from domain.incident import Attempt
+from domain.journal import Entry, HeldBy, Intent
 from domain.remedy import Remedy
 from domain.state import IncidentState
 from nodes.case import case_of
+from nodes.effects import Word, carry_out
 from nodes.observe_again import observe_again
-from nodes.reach import act, inspect
-from nodes.rest import rest
+from nodes.reach import inspect
 from nodes.silenced import silenced_meanwhile
+from nodes.story import tell
 from policy import guard
-from policy.settle import still_fits, took_place
 from policy.triage import triage
 
-Word = Allowed | NeedsApproval | Refused
-Result = Literal["done", "refused", "failed", "unknown"]
 IN_TURN = ("at_once", "held")
 """Refusals that pass when others are done: the incident comes back, and holds no worker."""
 TURN, PATIENCE = timedelta(seconds=2), timedelta(seconds=60)
@@ -43,16 +40,17 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     remedy = Remedy.parse(state["remedy"] or {})
     number = len(state.get("attempts", [])) + 1
     thread = runtime.execution_info.thread_id if runtime.execution_info else None
-    word, entries = COPY, list[Entry]()
+    word, entries, resumed = COPY, list[Entry](), False
     if thread == state["incident"]:
         entries = await deps.ledger.entries(thread, number)
-        if entries:
+        resumed = bool(entries)
+        if resumed:
             word = await _still_allowed(state, deps, remedy, entries)
         else:
             word, entries = await _reserve(state, deps, remedy, number)
-        if later := _later(state, deps, word):
+        if later := await _later(state, deps, word):
             return later
-    result, detail = await _carry_out(runtime, entries, word)
+    result, detail = await carry_out(runtime, entries, word, resumed=resumed)
     attempt = Attempt(
         number=number,
         remedy=remedy.name,
@@ -70,11 +68,14 @@ async def heal(state: IncidentState, runtime: Runtime[Deps]) -> IncidentState:
     return {"attempts": attempts, "decision": word.plain(), "deadline": None, "wake_at": None}
 
 
-def _later(state: IncidentState, deps: Deps, word: Word) -> IncidentState | None:
+async def _later(state: IncidentState, deps: Deps, word: Word) -> IncidentState | None:
     """When to come back where others go first; None when they do not, or patience is at its end."""
     if not (isinstance(word, Refused) and word.rule in IN_TURN):
         return None
-    now, end = deps.clock.now(), state.get("deadline") if state.get("wake_at") else None
+    waited = _waited_for(state)
+    if word.rule == "held" != waited:
+        await tell(deps, state["incident"], "policy", f"waits: {word.reason}", word.plain())
+    now, end = deps.clock.now(), state.get("deadline") if waited else None
     left = min(datetime.fromisoformat(end) - now, PATIENCE) if end else PATIENCE
     if left <= timedelta(0):
         return None
@@ -85,11 +86,28 @@ def _later(state: IncidentState, deps: Deps, word: Word) -> IncidentState | None
     }
 
 
+def _waited_for(state: IncidentState) -> str:
+    """The rule that it comes back from; empty where it did not have to wait."""
+    decision = state.get("decision") or {}
+    return str(decision.get("rule", "")) if state.get("wake_at") else ""
+
+
+async def _full(state: IncidentState, deps: Deps) -> bool:
+    """Whether it waits for its turn and still has none: then nothing else need be looked at."""
+    if _waited_for(state) != "at_once":
+        return False
+    incident, fence = state["incident"], state.get("fence", 0)
+    standing = await deps.ledger.standing(incident, thread=incident, fence=fence, keys=[])
+    return len(standing.acting) >= deps.limits.max_actions_at_once
+
+
 async def _reserve(
     state: IncidentState, deps: Deps, remedy: Remedy, number: int
 ) -> tuple[Word, list[Entry]]:
     """Claim all that it touches, then policy's word; where it allows, what is now to be done."""
     incident = state["incident"]
+    if await _full(state, deps):
+        return parse_decision(state["decision"] or {}), []
     taken = await _claimed(state, deps, sorted({remedy.target.key, *remedy.touches}))
     if taken:
         return taken, []
@@ -106,9 +124,17 @@ async def _reserve(
 async def _still_allowed(
     state: IncidentState, deps: Deps, remedy: Remedy, entries: list[Entry]
 ) -> Word:
-    """Policy's word on what was promised before a crash and has not gone out."""
-    if all(entry.called_at or entry.result for entry in entries):
+    """Policy's word on what was promised before a crash and has not gone out.
+
+    Without a checkpoint the evidence of the promise is not known any more.
+    """
+    failed = any(entry.result and entry.result.result != "done" for entry in entries)
+    if failed or all(entry.called_at or entry.result for entry in entries):
         return Allowed()
+    if [entry.intent.effect for entry in entries] != remedy.effects:
+        return Refused(rule="changed", reason="something else was promised before the restart")
+    if not state.get("evidence"):
+        return Refused(rule="evidence", reason="what it was promised on is not known any more")
     return await _allowed(state, deps, remedy, [entry.intent for entry in entries])
 
 
@@ -152,8 +178,7 @@ async def _claimed(state: IncidentState, deps: Deps, keys: list[str]) -> Refused
     if isinstance(claim, HeldBy):
         reason = f"another incident is at work on {claim.target_key}"
         return Refused(rule="held", reason=reason)
-    before = (state.get("decision") or {}).get("rule") if state.get("wake_at") else None
-    if before == "held":
+    if _waited_for(state) == "held":
         reason = "another incident was at work on it meanwhile"
         return Refused(rule="changed", reason=reason)
     return None
@@ -186,90 +211,3 @@ async def _intents(
         )
         for position, effect in enumerate(remedy.effects)
     ]
-
-
-async def _carry_out(
-    runtime: Runtime[Deps], entries: list[Entry], word: Word
-) -> tuple[Result, str]:
-    """Each effect in order; the first that is not done ends the attempt."""
-    deps = runtime.context
-    if not entries and not isinstance(word, Allowed):
-        return "refused", word.reason
-    details: list[str] = []
-    for entry in entries:
-        result = entry.result
-        if result is None:
-            result = await _once(runtime, entry, word)
-            await deps.ledger.conclude(entry.intent.key, result, event=_told(deps, entry, result))
-        details.append(result.detail)
-        if result.result != "done":
-            partly = result.result == "refused" and len(details) > 1
-            return ("failed" if partly else result.result), "; ".join(details)
-    return "done", "; ".join(details) or "nothing to change"
-
-
-def _told(deps: Deps, entry: Entry, result: EffectResult) -> Event:
-    effect = entry.intent.effect
-    said = f"{effect.verb} {effect.target.name}: {result.detail}"
-    return Event(kind="effect", at=deps.clock.now(), text=said, data=result.plain())
-
-
-async def _once(runtime: Runtime[Deps], entry: Entry, word: Word) -> EffectResult:
-    """Do it if it has not been done, may be done and still fits.
-
-    A call that had gone out before a crash and is not to be seen may still take place, however
-    long one waits: it is not made again.
-    """
-    deps, intent = runtime.context, entry.intent
-    if entry.called_at:
-        return await _look_for(runtime, intent, entry.called_at, "the process ended meanwhile")
-    if not isinstance(word, Allowed):
-        return _result(deps, "refused", word.reason)
-    try:
-        now = await inspect(deps, intent.effect.target)
-    except NightshiftError as error:
-        return _result(deps, "refused", f"the target could not be inspected: {error}")
-    reason = still_fits(intent.effect, intent.seen, now) or await deps.ledger.call(intent)
-    if reason:
-        return _result(deps, "refused", reason)
-    return await _act(runtime, intent)
-
-
-async def _act(runtime: Runtime[Deps], intent: Intent) -> EffectResult:
-    deps, called_at = runtime.context, runtime.context.clock.now()
-    try:
-        done = await act(deps, intent.effect)
-    except Permanent as error:
-        return _result(deps, "failed", str(error))
-    except Transient as error:
-        return await _look_for(runtime, intent, called_at, str(error))
-    return _result(deps, "done", done.detail)
-
-
-async def _look_for(
-    runtime: Runtime[Deps], intent: Intent, called_at: datetime, error: str
-) -> EffectResult:
-    """The call was sent and nobody answered: look whether it took place; never send it again."""
-    deps = runtime.context
-    await _settle(runtime, called_at)
-    try:
-        now = await inspect(deps, intent.effect.target)
-    except NightshiftError as blind:
-        return _result(deps, "unknown", f"{error}; then {blind}")
-    if took_place(intent.effect, intent.seen, now):
-        return _result(deps, "done", f"took place although {error}", settled=True)
-    return _result(deps, "unknown", f"sent, not answered and not visible: {error}")
-
-
-async def _settle(runtime: Runtime[Deps], since: datetime) -> None:
-    """Wait until a call sent then must have ended, one way or the other.
-
-    A clock put back meanwhile makes it wait the whole time once more, and never longer.
-    """
-    deps = runtime.context
-    passed = max(0.0, (deps.clock.now() - since).total_seconds())
-    await rest(runtime, deps.limits.settle_s - passed)
-
-
-def _result(deps: Deps, result: Result, detail: str, *, settled: bool = False) -> EffectResult:
-    return EffectResult(result=result, detail=detail, at=deps.clock.now(), settled=settled)

@@ -13,6 +13,7 @@ from domain.incident import Attempt
 from domain.remedy import Remedy
 from domain.state import IncidentState
 from domain.verdict import Verdict
+from nodes.case import tried
 from nodes.observe_again import observe_again
 from nodes.signals import Acted, look
 from nodes.story import tell
@@ -173,8 +174,9 @@ async def _settled(
     known = await _recorded(state, deps, attempt, verdict)
     if verdict.state != "not_healed":
         return known
-    if len(known["attempts"]) >= deps.limits.max_attempts:
-        reason = f"still broken after {len(known['attempts'])} attempts: {verdict.reason}"
+    made = len(tried(known))
+    if made >= deps.limits.max_attempts:
+        reason = f"still broken after {made} attempts: {verdict.reason}"
         return {**known, "outcome": "escalated", "reason": reason}
     if attempt.result == "unknown":
         reason = f"cannot tell whether {attempt.remedy} took place: {attempt.detail}"
@@ -243,7 +245,8 @@ async def _after_refusal(state: IncidentState, deps: Deps, attempt: Attempt) -> 
         return {**more, "outcome": "self_resolved", "reason": word.reason, "verdict": None}
     decision = parse_decision(state["decision"] or {})
     general = isinstance(decision, Refused) and decision.rule not in AGAIN
-    if general or len(state["attempts"]) >= deps.limits.max_attempts:
+    refused = len(state["attempts"]) - len(tried(state))
+    if general or refused >= deps.limits.max_attempts:
         observed = isinstance(decision, Refused) and decision.observed
         outcome = "observed" if observed else "escalated"
         return {**more, "outcome": outcome, "reason": attempt.detail}

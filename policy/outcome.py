@@ -32,7 +32,8 @@ def conclude(
         return "escalated", decision.reason
     nothing = _nothing_to_do(diagnosis, attempts)
     if verdict:
-        seen = f"still broken after {len(attempts)} attempt(s): {verdict.reason}"
+        made = [one for one in attempts if one.result != "refused"]
+        seen = f"still broken after {len(made)} attempt(s): {verdict.reason}"
         return "escalated", f"{seen}; {nothing}"
     return "escalated", nothing
 

@@ -20,6 +20,7 @@ UNMIRRORED = {
     "domain/state": "its channels go through a checkpoint in tests/graph/test_state.py",
     "domain/store": "fields and ports, held by tests/contract",
     "domain/verdict": "fields only; the truth table is policy's",
+    "nodes/effects": "tests/nodes/test_heal.py",
     "memory/cluster_store": "tests/nightshift/test_lease.py, tests/memory/test_cluster_queue.py",
     "memory/enqueueing": "tests/contract/test_queue.py",
     "memory/deliveries": "tests/contract/test_deliveries.py",

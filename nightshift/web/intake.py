@@ -28,8 +28,10 @@ STORE_S = 5.0
 """Alertmanager waits ten seconds for an answer; a 503 must reach it well before."""
 BODY_S = 10.0
 """Alertmanager's own time-out: who has not sent a delivery by then has given it up."""
-FETCH_S = 3.0
-"""So long may Alertmanager take to say what it cut off; it waits for our answer meanwhile."""
+ANSWER_S = 8.0
+"""The same bound for all of it, where alerts were cut off and people have to hear."""
+FETCH_S, FETCHES = 2.0, 2
+"""So long may Alertmanager take to say what it cut off, and so often is it asked."""
 TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
 """Ways to lose alerts; people hear of each once an hour."""
 
@@ -102,21 +104,21 @@ async def bounded_body(request: Request, limit: int) -> bytes:
 
 async def _accept(request: Request, delivery: Delivery) -> Response:
     """Store it within a bound; a write that comes later still is a repeat when it is sent again."""
-    service = service_of(request)
+    service, begun = service_of(request), asyncio.get_running_loop().time()
     for sentence in delivery.broken:
         log.warning("an alert of a delivery was left out", why=sentence)
         meters_of(request).refused("broken alert")
     try:
         async with asyncio.timeout(STORE_S):
             await service.store.deliver(delivery.alerts)
-        async with asyncio.timeout(STORE_S):
+        async with asyncio.timeout_at(begun + ANSWER_S):
             losses = _unreadable(delivery) | await _rest_of(service, delivery)
             for kind, sentence in losses.items():
                 await service.delivery_lost(kind, sentence)
     except (NotStored, Transient) as error:
         return _refuse(request, 503, str(error))
     except TimeoutError:
-        return _refuse(request, 503, f"not stored within {STORE_S:g} s: send it again")
+        return _refuse(request, 503, "not stored in time: send it again")
     meters_of(request).accepted(delivery.alerts)
     answer = b'{"status":"accepted","alerts":%d}' % len(delivery.alerts)
     return Response(answer, status_code=202, media_type="application/json")
@@ -141,14 +143,17 @@ async def _rest_of(service: Serving, delivery: Delivery) -> dict[str, str]:
         return {}
     if not url:
         return _left_out(delivery, "set ALERTMANAGER_URL, and they are fetched")
-    try:
-        rest = await _active(url, delivery)
-    except (httpx.HTTPError, NotADelivery, TimeoutError, ValueError) as error:
-        why = str(error) or type(error).__name__
-        log.warning("the rest of a truncated delivery is out of reach", why=why)
-        return _left_out(delivery, f"they could not be fetched ({why})")
-    await service.store.deliver(rest.alerts)
-    return _unreadable(rest)
+    why = ""
+    for _ in range(FETCHES):
+        try:
+            rest = await _active(url, delivery)
+        except (httpx.HTTPError, httpx.InvalidURL, NotADelivery, TimeoutError, ValueError) as error:
+            why = str(error) or type(error).__name__
+            log.warning("the rest of a truncated delivery is out of reach", why=why)
+        else:
+            await service.store.deliver(rest.alerts)
+            return _unreadable(rest)
+    return _left_out(delivery, f"they could not be fetched ({why})")
 
 
 def _left_out(delivery: Delivery, why: str) -> dict[str, str]:

@@ -155,6 +155,20 @@ async def test_after_a_rush_it_must_be_quiet_for_a_fourth_of_it(
     assert hand.at - alone == pytest.approx(LULL_S)
 
 
+async def test_who_needs_no_long_lull_waits_for_none() -> None:
+    """The gap between two posts is enough to begin one piece of work."""
+    hand = Hand()
+    arriving = arriving_on(hand)
+    arriving.add(ROW)
+    for _ in range(400):
+        hand.at += LULL_S
+        arriving.add(ROW)
+    ended = hand.at
+    await arriving.lull(1.0, longest_s=LULL_S)
+
+    assert hand.at - ended == pytest.approx(LULL_S)
+
+
 async def test_a_loop_that_was_busy_has_seen_no_lull() -> None:
     """What came while it was busy may not have been read yet."""
     hand = Hand()

@@ -109,24 +109,13 @@ async def test_postponed_is_held_back(store: Store, clock: HandClock) -> None:
     assert (await store.stats()).outbox_behind == 1
 
 
-async def test_a_channel_that_rests_has_no_drafts(store: Store, clock: HandClock) -> None:
-    """Until its time, and no other channel with it."""
-    await opened(store)
-    await store.rest("other", until=START + timedelta(seconds=60))
-    before = await drafts(store)
+async def test_the_last_pause_asked_for_is_kept(store: Store) -> None:
+    """For each channel."""
+    await store.rest("console", until=START + timedelta(seconds=60))
     await store.rest("console", until=START + timedelta(seconds=30))
-    during = await drafts(store)
-    clock.tick(30 - 2 * ARRIVAL.total_seconds())
 
-    assert (len(before), len(during), len(await drafts(store))) == (1, 0, 1)
-
-
-async def test_a_clock_put_back_makes_no_rest_longer(store: Store) -> None:
-    """It was noted in what is the future now."""
-    await opened(store)
-    await store.rest("console", until=START + timedelta(hours=2))
-
-    assert len(await drafts(store)) == 1
+    assert await store.rests_until("console") == START + timedelta(seconds=30)
+    assert await store.rests_until("other") is None
 
 
 async def test_the_oldest_comes_first(store: Store, clock: HandClock) -> None:

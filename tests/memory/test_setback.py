@@ -73,6 +73,16 @@ async def test_messages_go_out_and_keep_their_order(store: Store, clock: HandClo
     assert [draft.incident for draft in drafts] == [first, second]
 
 
+async def test_a_pause_that_a_channel_asked_for_is_over(store: Store, clock: HandClock) -> None:
+    """Four minutes were asked for, not an hour and four."""
+    await store.rest("console", until=clock.now() + timedelta(seconds=240))
+    await store.take()
+    clock.tick(-3600)
+    await store.take()
+
+    assert await store.rests_until("console") is None
+
+
 async def test_a_clock_put_back_while_nobody_ran(tmp_path: Path, clock: HandClock) -> None:
     """At a start, the ledger's newest event tells."""
     async with open_store(tmp_path, clock=clock, channels=CHANNELS) as store:

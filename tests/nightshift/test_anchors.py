@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,23 @@ async def test_a_channel_that_is_down_is_told_later(
 
     assert [one.where for one in read_anchors(tmp_path)] == ["file", "other", "chat"]
     assert (early, len(chat.heard), len(other.heard)) == (0, 1, 1)
+
+
+async def test_a_pause_that_the_channel_asked_for_is_kept(
+    store: Store, clock: StillClock, tmp_path: Path
+) -> None:
+    """Whichever message it was asked at."""
+    chat = Chat()
+    keeper = Keeper(store, tmp_path, [chat], clock)
+    await keeper.look([])
+    clock.advance(DAY_S)
+    await store.rest("chat", until=clock.now() + timedelta(seconds=90))
+    await keeper.look([chat])
+    early = len(chat.heard)
+    clock.advance(90)
+    await keeper.look([chat])
+
+    assert (early, len(chat.heard)) == (0, 1)
 
 
 async def test_the_head_is_noted_when_the_service_ends(store: Store, tmp_path: Path) -> None:

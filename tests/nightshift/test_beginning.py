@@ -203,16 +203,20 @@ async def test_another_incident_waits_for_the_settled_one(
     assert child.attempts == []
 
 
+@pytest.mark.parametrize("death", DEATHS)
 async def test_without_a_checkpoint_the_journal_is_asked_too(
-    world: World, saver: InMemorySaver
+    world: World, saver: InMemorySaver, death: Callable[[World], None]
 ) -> None:
-    """A lost checkpoint file is like an older one."""
-    incident = await left_by_an_older_one(world, saver, dies_after)
+    """A lost checkpoint file is like an older one; what was not called is analysed anew."""
+    incident = await left_by_an_older_one(world, saver, death)
     await saver.adelete_thread(incident)
     row = await driven(world, saver, incident)
+    results = [one.result for one in row.attempts]
 
     assert [one.verb for one in world.containers.done] == ["start"]
-    assert [one.remedy for one in row.attempts] == ["start"]
+    assert {one.remedy for one in row.attempts} == {"start"}
+    assert results == (["refused", "done"] if death is dies_promised else ["done"])
+    assert row.outcome == "resolved"
 
 
 async def test_before_any_promise_it_begins_at_monitor(world: World, saver: InMemorySaver) -> None:

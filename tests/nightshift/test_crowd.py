@@ -129,6 +129,23 @@ async def test_a_digest_that_failed_is_sent_later(desk: Desk) -> None:
     assert (before, desk.chat.sent) == (0, 1)
 
 
+async def test_a_pause_asked_for_outlives_the_process(desk: Desk) -> None:
+    """Digests keep it too: whoever is the courier next was never refused himself."""
+    await desk.escalate("a")
+    desk.chat.refusals = [Transient("slow down", retry_after=240)]
+    await desk.courier.round()
+    await desk.escalate(*(f"b{n}" for n in range(9)))
+    restarted = Courier(desk.store, Scribe(desk.store), desk.chat, desk.clock)
+    restarted.crowd = desk.crowd()
+    pause = await restarted.round()
+    early = desk.chat.sent
+    desk.clock.advance(pause)
+    await restarted.round()
+
+    assert (pause, early) == (240, 0)
+    assert desk.chat.sent == 1
+
+
 async def test_a_digest_with_nothing_to_say_is_not_asked(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

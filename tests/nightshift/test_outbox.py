@@ -58,8 +58,12 @@ class ListBooks:
         self.waiting[draft.incident] = draft.model_copy(update={"tries": draft.tries + 1})
 
     async def rest(self, channel: str, *, until: datetime) -> None:
-        """Hold all back."""
+        """Keep it."""
         self.rests.append(until)
+
+    async def rests_until(self, channel: str) -> datetime | None:
+        """The last one."""
+        return self.rests[-1] if self.rests else None
 
     async def incident(self, incident: str) -> Incident:
         """An open incident of that id."""

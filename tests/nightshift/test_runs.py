@@ -17,6 +17,8 @@ from domain.decision import Approval
 from domain.errors import Transient
 from domain.facts import ContainerFacts
 from domain.incident import Attempt, Event, Incident
+from domain.ports import Performed
+from domain.remedy import Effect
 from domain.state import GRAPH_VERSION
 from graph.build import build
 from nightshift.checkpoints import strict_serde
@@ -102,6 +104,25 @@ async def parks(world: World, incident: str) -> Incident:
     async with asyncio.timeout(20):
         while (await world.store.next_due()) is None:
             await world.store.wait_change(None, timeout=0.05)
+    return row
+
+
+async def sleeps(world: World) -> None:
+    """Return when all that is left to do is for later."""
+    async with asyncio.timeout(20):
+        while (due := await world.store.next_due()) is None or due <= world.clock.now():
+            await world.store.wait_change(None, timeout=0.02)
+
+
+async def passes(world: World, incident: str) -> Incident:
+    """The incident when it is done; while nothing is due time passes."""
+    async with asyncio.timeout(20):
+        while (row := await world.store.incident(incident)).status != "done":
+            due = await world.store.next_due()
+            if due is not None and due > world.clock.now():
+                world.clock.advance((due - world.clock.now()).total_seconds())
+                await world.store.wake(incident, why="wake", at=world.clock.now())
+            await world.store.wait_change(None, timeout=0.02)
     return row
 
 
@@ -385,7 +406,7 @@ async def test_work_gives_way_to_a_rush_of_alerts(
     """One segment begins at a time, however many workers there are."""
     waiting, most, asked = [0], [0], list[float]()
 
-    async def lull(timeout: float) -> None:  # noqa: ASYNC109  # the store's own
+    async def lull(timeout: float, *, longest_s: float) -> None:  # noqa: ASYNC109  # the store's own
         asked.append(timeout)
         waiting[0] += 1
         most[0] = max(most[0], waiting[0])
@@ -403,13 +424,39 @@ async def test_work_gives_way_to_a_rush_of_alerts(
     assert set(asked) == {GIVE_WAY_S}
 
 
+async def test_who_waits_for_a_turn_holds_no_worker(world: World, saver: Saver) -> None:
+    """One worker acts, and no second act may be: the other worker sees to a third alert."""
+    world.limit(max_actions_at_once=1)
+    perform, calling, answered = world.containers.perform, asyncio.Event(), asyncio.Event()
+
+    async def slow(effect: Effect) -> Performed:
+        calling.set()
+        await answered.wait()
+        return await perform(effect)
+
+    world.containers.perform = slow  # type: ignore[method-assign]  # a daemon that takes its time
+    async with working(world, saver, n=2):
+        acting = await crashed(world, "api")
+        await asyncio.wait_for(calling.wait(), 20)
+        waiting = await crashed(world)
+        await sleeps(world)
+        other = await ends(world, await world.accept(firing(name="db")))
+        before = (await world.store.incident(waiting)).attempts
+        answered.set()
+        rows = [await passes(world, one) for one in (acting, waiting)]
+
+    assert (before, other.outcome) == ([], "self_resolved")
+    assert [row.outcome for row in rows] == ["resolved", "resolved"]
+    assert verbs(world) == ["start api", "start web"]
+
+
 async def test_who_is_to_stop_gives_way_no_more(
     world: World, saver: Saver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rush does not hold up the end."""
     rushing, over, asked = asyncio.Event(), asyncio.Event(), list[float]()
 
-    async def lull(timeout: float) -> None:  # noqa: ASYNC109  # the store's own
+    async def lull(timeout: float, *, longest_s: float) -> None:  # noqa: ASYNC109  # the store's own
         asked.append(timeout)
         rushing.set()
         await over.wait()

@@ -148,6 +148,34 @@ async def test_after_a_crash_policy_is_asked_again(
     assert (last_attempt(state).result, (state["decision"] or {})["rule"]) == ("refused", rule)
 
 
+async def test_after_a_crash_what_somebody_did_is_not_done_again(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """Restarted by hand while nobody ran: as good as ours, and no reason for a second one."""
+    world.rulebook = FixedRulebook(match("restart", cause="hung"))
+    world.containers.change("web", health="unhealthy")
+    state = await run(await begin(), monitor, analyse)
+    await promised(world, state, run)
+    world.clock.advance(5)
+    world.containers.change("web", health="starting", started_at=world.clock.now())
+    state = await run(state, heal)
+
+    assert verbs(world) == []
+    assert last_attempt(state).result == "done"
+
+
+async def test_a_promise_that_is_not_this_remedy_is_not_kept(
+    world: World, crashed: IncidentState, run: Run
+) -> None:
+    """The checkpoint is older than the journal, as after a restore: policy judged another one."""
+    await promised(world, crashed, run)
+    other = {**(crashed["remedy"] or {}), "effects": []}
+    state = await run({**crashed, "remedy": other}, heal)
+
+    assert verbs(world) == []
+    assert (state["decision"] or {})["rule"] == "changed"
+
+
 async def test_after_a_long_absence_the_world_is_looked_at_again(
     world: World, crashed: IncidentState, run: Run
 ) -> None:
@@ -328,7 +356,7 @@ async def test_a_target_in_other_hands_may_not_be_touched(
 
 
 async def test_who_had_to_wait_for_another_incident_looks_again(
-    world: World, begin: Begin, run: Run
+    world: World, begin: Begin, run: Run, told: Words
 ) -> None:
     """What it decided on may be no more: nothing is done, and that is no general refusal."""
     world.rulebook = FixedRulebook(match("start_dependency", cause="dependency_down"))
@@ -338,11 +366,15 @@ async def test_who_had_to_wait_for_another_incident_looks_again(
     other = (await begin(firing(name="db")))["incident"]
     await world.store.claim(other, ["container:local/db"])
     state = await run(state, heal)
-    waits = bool(state["wake_at"])
+    state = await run(state, heal)
+    waits, said = (
+        bool(state["wake_at"]),
+        [one for one in await told(state, "policy") if "waits" in one],
+    )
     await world.store.finish(other, "self_resolved", "it is well", None)
     state = await run(state, healed)
 
-    assert (waits, world.containers.performed) == (True, [])
+    assert (waits, len(said), world.containers.performed) == (True, 1, [])
     assert (state["decision"] or {})["rule"] == "changed"
 
 
@@ -504,6 +536,46 @@ async def test_after_a_crash_only_the_open_effect_is_settled(
     assert [entry.called_at is not None for entry in await journal(world, state)] == [True, True]
 
 
+async def test_what_comes_after_a_failure_is_not_reached(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """It counts as under way no more: else it would hold up the next attempt, and others."""
+    state = await memory_raised(world, begin, run)
+    world.containers.trouble(Permanent("no such limit"))
+    state = await run(state, heal)
+    entries = await journal(world, state)
+    standing = await world.store.standing(
+        state["incident"], thread=state["incident"], fence=state["fence"], keys=[]
+    )
+
+    assert [one.result.result for one in entries if one.result] == ["failed", "refused"]
+    assert [one.result.detail for one in entries if one.result][1] == "not reached"
+    assert (last_attempt(state).result, standing.acting) == ("failed", [])
+
+
+async def test_a_failure_before_a_crash_ends_the_attempt(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """The first effect failed, then the process died: the second is not asked about, nor done."""
+    state = await memory_raised(world, begin, run)
+    world.containers.trouble(Permanent("no such limit"))
+    conclude = world.store.conclude
+
+    async def dying(*given: Any, **more: Any) -> None:
+        await conclude(*given, **more)
+        raise KilledError
+
+    world.store.conclude = dying  # type: ignore[method-assign]  # this process is the one that dies
+    with pytest.raises(KilledError):
+        await run(state, heal)
+    del world.store.conclude
+    await world.store.pause("holiday", by="me")
+    state = await run(state, heal)
+
+    assert (last_attempt(state).result, verbs(world)) == ("failed", ["update_memory web"])
+    assert all(one.result for one in await journal(world, state))
+
+
 async def killed_at_second(world: World, state: IncidentState, run: Run) -> None:
     """Run heal up to its second effect, after which the process ends."""
     perform, calls = world.containers.perform, iter(range(9))
@@ -533,6 +605,21 @@ async def test_waits_for_its_turn_without_a_worker(
     assert (waiting["wake_at"], waiting["attempts"]) == ((began + TURN).isoformat(), [])
     assert (world.clock.slept, verbs(world)) == ([], ["start web"])
     assert (state["wake_at"], state["deadline"]) == (None, None)
+
+
+async def test_whoever_waits_for_a_turn_looks_at_nothing_else(
+    world: World, crashed: IncidentState, run: Run, told: Words
+) -> None:
+    """Thirty times a minute: only whether there is room now, and people hear of it once."""
+    world.limit(max_actions_at_once=0)
+    state = await run(crashed, heal)
+    said = await told(state, "policy")
+    world.containers.errors.update(facts=Transient("nobody is to ask"))
+    for _ in range(5):
+        state = await run(state, heal)
+
+    assert await told(state, "policy") == said
+    assert bool(state["wake_at"])
 
 
 async def test_patience_for_a_turn_ends(world: World, crashed: IncidentState, run: Run) -> None:

@@ -20,7 +20,7 @@ def accept(
 
     At 1, 16 and 64 connections, in turns, while twenty incidents run. Nightshift's rate is told as
     a share of the durable server's in the turn before it: the median. No Docker needed. Exit code 1
-    when it is below 80 % or an alert was refused.
+    when it is below 80 %, an alert was refused, or one of the twenty ended too soon.
     """
     from lab.accept_bench import measure
     from lab.processes import NotReady

@@ -250,6 +250,24 @@ async def test_the_rest_is_stored_before_the_answer(
     assert (sent, order) == (202, ["fetched", "answered"])
 
 
+async def test_one_failure_does_not_lose_the_rest(service: Any, alertmanager: Any) -> None:
+    """It is asked twice before people are."""
+    path = "/am/api/v2/alerts"
+    alertmanager.expect_ordered_request(path).respond_with_data("no", status=502)
+    alertmanager.expect_ordered_request(path).respond_with_json([])
+
+    assert (await _post(service, TRUNCATED, []), service.lost) == (202, [])
+
+
+async def test_an_address_that_is_none_is_told(service: Any) -> None:
+    """What came is taken all the same."""
+    wrong = {"alertmanager_url": "http://am:port"}
+    service.settings = service.settings.model_copy(update=wrong)
+
+    assert await _post(service, TRUNCATED, []) == 202
+    assert [kind for kind, _ in service.lost] == ["left out"]
+
+
 @pytest.mark.parametrize("body", [b"<html>", b'{"no": "list"}', b""])
 async def test_a_rest_that_is_out_of_reach_is_told(
     service: Any, alertmanager: Any, body: bytes
@@ -295,7 +313,8 @@ async def test_a_rest_that_cannot_be_stored_comes_again(
     service: Any, alertmanager: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """503: nothing of it was acknowledged."""
-    cut_off(alertmanager).respond_with_json([])
+    active = {"status": {"state": "active"}, "labels": {"alertname": "Up"}}
+    cut_off(alertmanager).respond_with_json([active])
     deliver, calls = service.store.deliver, list[int]()
 
     async def full(alerts: Any) -> None:
