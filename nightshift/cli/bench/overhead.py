@@ -18,10 +18,10 @@ def overhead(
     ] = 10000,
     json: AsJson = False,
 ) -> None:
-    """Own CPU for a whole incident, on an empty ledger and on a full one.
+    """Own CPU for a whole incident, on an empty ledger and on a full one, in turns.
 
     Stand-ins for Docker, Prometheus and Telegram, no model; only the server's process is counted.
-    Exit code 1 above 100 ms, or when the last ones cost a quarter more than the first.
+    Exit code 1 above 100 ms, or when a full ledger makes it a quarter more.
     """
     from lab.overhead_bench import measure
     from lab.processes import NotReady
@@ -41,4 +41,6 @@ def _told(report: "OverheadReport") -> str:
         f" {batch.cpu_ms_per_incident:.1f} ms CPU each"
         for batch in report.batches
     ]
-    return "\n".join([*lines, f"the last ones cost {report.growth:.2f} times the first"])
+    return "\n".join(
+        [*lines, f"on the full ledger {report.growth:.2f} times as much (median turn)"]
+    )
