@@ -131,7 +131,8 @@ async def measure(incidents: int, ledger: int, tell: Tell) -> OverheadReport:
             tell(f"{played} of {half} incidents each")
             for side in sides:
                 await side.turn(min(AT_ONCE, half - played))
-        return report([side.batch() for side in sides])
+            sides.reverse()
+        return report(sorted((side.batch() for side in sides), key=lambda one: one.before))
 
 
 def report(batches: list[Batch]) -> OverheadReport:
@@ -178,7 +179,7 @@ async def _play(side: Side, name: str, count: int) -> None:
 
     async def idle() -> bool:
         found = await side.store.stats()
-        return found.queue_depth == 0 and found.outbox_behind == 0
+        return not (found.outbox_behind or found.by_status["open"] or found.by_status["waiting"])
 
     await until(told, f"{name} was not healed")
     await until(idle, f"the incidents of {name} did not end")

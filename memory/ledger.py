@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Insert, bindparam, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, delete, insert, select, update
 
 from domain.diagnosis import Diagnosis
 from domain.errors import NotFound, Unreadable
@@ -52,6 +52,7 @@ _CHILDREN = (
 )
 _THIS = (attempts.c.incident == bindparam("of"), attempts.c.number == bindparam("this"))
 _TRIED_AT = select(attempts.c.at).where(*_THIS)
+_NOT_TRIED = delete(attempts).where(*_THIS)
 _JUDGE = update(attempts).where(*_THIS).values(verdict=bindparam("found"))
 _EVIDENCE = select(tables.evidence.c.id, tables.evidence.c.body).where(
     tables.evidence.c.incident == bindparam("of"),
@@ -212,8 +213,14 @@ class Incidents(Part):
             self._record(connection, incident, event)
 
     def _judge(self, connection: Connection, incident: str, attempt: Attempt) -> None:
-        """Keep the table that cool-downs read in step: one time and one verdict an attempt."""
+        """Keep the table that cool-downs read in step: one time and one verdict an attempt.
+
+        What was refused after all was none.
+        """
         this = {"of": incident, "this": attempt.number}
+        if attempt.result == "refused":
+            connection.execute(_NOT_TRIED, this)
+            return
         row = {
             "incident": incident,
             "number": attempt.number,

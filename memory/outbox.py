@@ -39,6 +39,8 @@ HOLD = timedelta(seconds=60)
 """How long such a recurrence may be silent while nothing is known but its arrival."""
 ARRIVAL = timedelta(seconds=2)
 """How long a first message waits for more than its arrival: a folded alert needs none."""
+LONGEST_REST = timedelta(hours=1)
+"""A pause was noted by a clock that may have been another host's, or be set right since."""
 ERROR_LIMIT = 500
 
 
@@ -65,7 +67,7 @@ class Drafts(Part):
         await self.database.write_quietly(self._rest, channel, until)
 
     async def rests_until(self, channel: str) -> datetime | None:
-        """The end of the last pause that it asked for."""
+        """The end of the last pause that it asked for; an hour from now at most."""
         return await self.database.read(self._rests_until, channel)
 
     def _drafts(self, connection: Connection, channel: str, limit: int) -> list[Draft]:
@@ -94,9 +96,10 @@ class Drafts(Part):
 
     def _rests_until(self, connection: Connection, channel: str) -> datetime | None:
         name = f"{resting(self.tenant)}{channel}"
-        return connection.scalar(
+        until: datetime | None = connection.scalar(
             select(type_coerce(counters.c.value, Instant)).where(counters.c.name == name)
         )
+        return min(until, self.clock.now() + LONGEST_REST) if until else None
 
     def _rest(self, connection: Connection, channel: str, until: datetime) -> None:
         row = insert_into(connection.dialect.name, counters).values(

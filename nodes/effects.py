@@ -65,9 +65,10 @@ async def _once(runtime: Runtime[Deps], entry: Entry, word: Word, *, resumed: bo
         now = await inspect(deps, intent.effect.target)
     except NightshiftError as error:
         return _result(deps, "refused", f"the target could not be inspected: {error}")
+    reason = still_fits(intent.effect, intent.seen, now)
     if resumed and took_place(intent.effect, intent.seen, now):
-        return _result(deps, "done", "it had taken place before the restart", settled=True)
-    reason = still_fits(intent.effect, intent.seen, now) or await deps.ledger.call(intent)
+        reason = "changed meanwhile: somebody else did it"
+    reason = reason or await deps.ledger.call(intent)
     if reason:
         return _result(deps, "refused", reason)
     return await _act(runtime, intent)

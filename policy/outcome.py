@@ -33,7 +33,8 @@ def conclude(
     nothing = _nothing_to_do(diagnosis, attempts)
     if verdict:
         made = [one for one in attempts if one.result != "refused"]
-        seen = f"still broken after {len(made)} attempt(s): {verdict.reason}"
+        after = f" after {len(made)} attempt(s)" if made else ""
+        seen = f"still broken{after}: {verdict.reason}"
         return "escalated", f"{seen}; {nothing}"
     return "escalated", nothing
 

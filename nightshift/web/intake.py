@@ -30,8 +30,9 @@ BODY_S = 10.0
 """Alertmanager's own time-out: who has not sent a delivery by then has given it up."""
 ANSWER_S = 8.0
 """The same bound for all of it, where alerts were cut off and people have to hear."""
-FETCH_S, FETCHES = 2.0, 2
-"""So long may Alertmanager take to say what it cut off, and so often is it asked."""
+FETCH_S, TELL_S = 2.0, 1.0
+"""So long may Alertmanager take to say what it cut off, and people's outbox to take a sentence."""
+OUT_OF_REACH = (httpx.HTTPError, httpx.InvalidURL, NotADelivery, TimeoutError, ValueError)
 TOO_LARGE, UNREADABLE, LEFT_OUT = "too large", "unreadable", "left out"
 """Ways to lose alerts; people hear of each once an hour."""
 
@@ -112,7 +113,7 @@ async def _accept(request: Request, delivery: Delivery) -> Response:
         async with asyncio.timeout(STORE_S):
             await service.store.deliver(delivery.alerts)
         async with asyncio.timeout_at(begun + ANSWER_S):
-            losses = _unreadable(delivery) | await _rest_of(service, delivery)
+            losses = _unreadable(delivery) | await _rest_of(service, delivery, begun + ANSWER_S)
             for kind, sentence in losses.items():
                 await service.delivery_lost(kind, sentence)
     except (NotStored, Transient) as error:
@@ -133,32 +134,40 @@ def _unreadable(delivery: Delivery) -> dict[str, str]:
     return {UNREADABLE: f"{said}: {delivery.broken[0]}"}
 
 
-async def _rest_of(service: Serving, delivery: Delivery) -> dict[str, str]:
+async def _rest_of(service: Serving, delivery: Delivery, until: float) -> dict[str, str]:
     """Ask Alertmanager for the group that a delivery is a part of, store it, say what is missing.
 
-    Before the answer: whoever dies meanwhile has acknowledged nothing. Raises NotStored.
+    Before the answer, which must be out by `until` (the loop's time): whoever dies meanwhile has
+    acknowledged nothing. Raises NotStored.
     """
     url = service.settings.alertmanager_url
     if not delivery.truncated:
         return {}
     if not url:
         return _left_out(delivery, "set ALERTMANAGER_URL, and they are fetched")
-    why = ""
-    for _ in range(FETCHES):
-        try:
-            rest = await _active(url, delivery)
-        except (httpx.HTTPError, httpx.InvalidURL, NotADelivery, TimeoutError, ValueError) as error:
-            why = str(error) or type(error).__name__
-            log.warning("the rest of a truncated delivery is out of reach", why=why)
-        else:
-            await service.store.deliver(rest.alerts)
-            return _unreadable(rest)
-    return _left_out(delivery, f"they could not be fetched ({why})")
+    try:
+        rest = await _fetched(url, delivery, until)
+    except OUT_OF_REACH as error:
+        why = str(error) or type(error).__name__
+        log.warning("the rest of a truncated delivery is out of reach", why=why)
+        return _left_out(delivery, f"they could not be fetched ({why})")
+    await service.store.deliver(rest.alerts)
+    return _unreadable(rest)
 
 
 def _left_out(delivery: Delivery, why: str) -> dict[str, str]:
     said = f"{delivery.truncated} alerts were left out of a delivery by max_alerts"
     return {LEFT_OUT: f"{said}: {why}"}
+
+
+async def _fetched(url: str, delivery: Delivery, until: float) -> Delivery:
+    """Asked once more where there is time for it."""
+    try:
+        return await _active(url, delivery)
+    except OUT_OF_REACH:
+        if asyncio.get_running_loop().time() + FETCH_S + TELL_S > until:
+            raise
+        return await _active(url, delivery)
 
 
 async def _active(url: str, delivery: Delivery) -> Delivery:

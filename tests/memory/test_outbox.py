@@ -110,10 +110,13 @@ async def test_postponed_is_held_back(store: Store, clock: HandClock) -> None:
 
 
 async def test_the_last_pause_asked_for_is_kept(store: Store) -> None:
-    """For each channel."""
+    """For each channel; an hour at most, whatever a clock that ran ahead once noted."""
     await store.rest("console", until=START + timedelta(seconds=60))
     await store.rest("console", until=START + timedelta(seconds=30))
 
+    await store.rest("late", until=START + timedelta(days=1))
+
+    assert await store.rests_until("late") == START + timedelta(hours=1)
     assert await store.rests_until("console") == START + timedelta(seconds=30)
     assert await store.rests_until("other") is None
 

@@ -5,7 +5,7 @@ import pytest
 
 from domain.decision import Approval
 from domain.errors import Permanent, Transient
-from domain.journal import Entry, Intent
+from domain.journal import Entry, Intent, Standing
 from domain.metrics import Probe
 from domain.ports import Performed
 from domain.remedy import Effect, Remedy
@@ -33,6 +33,12 @@ def verbs(world: World) -> list[str]:
 async def journal(world: World, state: IncidentState) -> list[Entry]:
     """The first attempt's entries."""
     return await world.store.entries(state["incident"], 1)
+
+
+async def standing(world: World, state: IncidentState) -> Standing:
+    """What policy knows of the past of `web`."""
+    incident, keys = state["incident"], ["container:local/web"]
+    return await world.store.standing(incident, thread=incident, fence=state["fence"], keys=keys)
 
 
 async def promised(world: World, state: IncidentState, run: Run) -> None:
@@ -146,12 +152,13 @@ async def test_after_a_crash_policy_is_asked_again(
 
     assert world.containers.performed == []
     assert (last_attempt(state).result, (state["decision"] or {})["rule"]) == ("refused", rule)
+    assert (await standing(world, state)).recent == []
 
 
 async def test_after_a_crash_what_somebody_did_is_not_done_again(
     world: World, begin: Begin, run: Run
 ) -> None:
-    """Restarted by hand while nobody ran: as good as ours, and no reason for a second one."""
+    """Restarted by hand, or by Docker, while nobody ran: no second one before it is looked at."""
     world.rulebook = FixedRulebook(match("restart", cause="hung"))
     world.containers.change("web", health="unhealthy")
     state = await run(await begin(), monitor, analyse)
@@ -161,7 +168,8 @@ async def test_after_a_crash_what_somebody_did_is_not_done_again(
     state = await run(state, heal)
 
     assert verbs(world) == []
-    assert last_attempt(state).result == "done"
+    assert last_attempt(state).result == "refused"
+    assert "somebody else" in last_attempt(state).detail
 
 
 async def test_a_promise_that_is_not_this_remedy_is_not_kept(
@@ -544,13 +552,10 @@ async def test_what_comes_after_a_failure_is_not_reached(
     world.containers.trouble(Permanent("no such limit"))
     state = await run(state, heal)
     entries = await journal(world, state)
-    standing = await world.store.standing(
-        state["incident"], thread=state["incident"], fence=state["fence"], keys=[]
-    )
 
     assert [one.result.result for one in entries if one.result] == ["failed", "refused"]
     assert [one.result.detail for one in entries if one.result][1] == "not reached"
-    assert (last_attempt(state).result, standing.acting) == ("failed", [])
+    assert (last_attempt(state).result, (await standing(world, state)).acting) == ("failed", [])
 
 
 async def test_a_failure_before_a_crash_ends_the_attempt(
@@ -572,6 +577,7 @@ async def test_a_failure_before_a_crash_ends_the_attempt(
     await world.store.pause("holiday", by="me")
     state = await run(state, heal)
 
+    assert (state["decision"] or {})["kind"] == "allowed"
     assert (last_attempt(state).result, verbs(world)) == ("failed", ["update_memory web"])
     assert all(one.result for one in await journal(world, state))
 
@@ -623,7 +629,7 @@ async def test_whoever_waits_for_a_turn_looks_at_nothing_else(
 
 
 async def test_patience_for_a_turn_ends(world: World, crashed: IncidentState, run: Run) -> None:
-    """A minute, then refused: the world is looked at again before anything else."""
+    """A minute, then refused: the world is looked at again, and no limit counts it as an act."""
     world.limit(max_actions_at_once=0)
     began = world.clock.now()
     state = await run(crashed, healed)
@@ -631,6 +637,7 @@ async def test_patience_for_a_turn_ends(world: World, crashed: IncidentState, ru
     assert last_attempt(state).result == "refused"
     assert "right now" in last_attempt(state).detail
     assert world.clock.now() == began + PATIENCE
+    assert (await standing(world, state)).recent == []
 
 
 async def test_a_clock_put_back_adds_no_patience(
