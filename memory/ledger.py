@@ -30,7 +30,7 @@ from memory.timeline import incident_in, last_of, status_of, tell, told_outcome
 log = structlog.get_logger(__name__)
 
 TOLD = ("escalated", "denied", "observed")
-FOR_NOW = ("paused", "evidence", "claim", "held", "changed", "at_once", "cleared", "mode")
+FOR_NOW = ("paused", "evidence", "claim", "changed", "at_once", "cleared", "mode")
 """Refusals that say nothing of the next alert: it may be another voice, or come at another time."""
 PAST_LIMIT = 50
 """Episodes of one pattern that `past` returns: the newest decide."""

@@ -24,6 +24,7 @@ from domain.incident import Event, Incident
 from domain.state import GRAPH_VERSION, IncidentState
 from domain.store import Job
 from graph.build import build
+from memory.arriving import LULL_S
 from memory.store import Store
 from nightshift.beginning import beginning
 
@@ -35,7 +36,7 @@ TRIES = 8
 """Failed segments of one incident in a row before it ends as failed."""
 BACKOFF_S = 2.0
 IDLE_S = 1.0
-GIVE_WAY_S, BREATH_S = 0.5, 0.005
+GIVE_WAY_S = 0.5
 """While alerts rush in, one segment is begun in so long, however many workers there are."""
 
 
@@ -164,7 +165,7 @@ class Runs:
         """
         async with self._beginning:
             if not self._stopping.is_set():
-                await self._store.lull(GIVE_WAY_S, longest_s=BREATH_S)
+                await self._store.lull(GIVE_WAY_S, longest_s=LULL_S)
 
     @contextmanager
     def _controlled(self) -> Iterator[RunControl]:

@@ -74,7 +74,7 @@ async def _later(state: IncidentState, deps: Deps, word: Word) -> IncidentState 
         return None
     waited = _waited_for(state)
     if word.rule == "held" != waited:
-        await tell(deps, state["incident"], "policy", f"waits: {word.reason}", word.plain())
+        await tell(deps, state["incident"], "claimed", f"waits: {word.reason}")
     now, end = deps.clock.now(), state.get("deadline") if waited else None
     left = min(datetime.fromisoformat(end) - now, PATIENCE) if end else PATIENCE
     if left <= timedelta(0):

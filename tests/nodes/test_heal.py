@@ -347,38 +347,48 @@ async def test_a_stale_fence_may_not_act(world: World, crashed: IncidentState, r
     assert (state["decision"] or {})["rule"] == "claim"
 
 
-async def test_a_target_in_other_hands_may_not_be_touched(
-    world: World, begin: Begin, run: Run
-) -> None:
-    """A remedy that touches a second container needs its claim too."""
+async def held_up(world: World, begin: Begin, run: Run) -> tuple[IncidentState, str]:
+    """`web` waits for `db`, which another incident holds."""
     world.rulebook = FixedRulebook(match("start_dependency", cause="dependency_down"))
     world.containers.crash("db")
     world.containers.change("web", health="unhealthy")
     state = await run(await begin(), monitor, analyse)
     other = (await begin(firing(name="db")))["incident"]
     await world.store.claim(other, ["container:local/db"])
+    return await run(state, heal), other
+
+
+async def test_a_target_in_other_hands_may_not_be_touched(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """A remedy that touches a second container needs its claim too."""
+    state, _ = await held_up(world, begin, run)
     state = await run(state, healed)
 
     assert world.containers.performed == []
     assert "container:local/db" in last_attempt(state).detail
 
 
+async def test_a_wait_is_no_refusal_to_whoever_comes_next(
+    world: World, begin: Begin, run: Run
+) -> None:
+    """People were told in the end: the next alert of what stands on `db` is a part of it."""
+    state, _ = await held_up(world, begin, run)
+    await world.store.finish(state["incident"], "escalated", "nothing helps", None)
+    known = await world.store.told("container:local/db")
+
+    assert known
+    assert known.id == state["incident"]
+
+
 async def test_who_had_to_wait_for_another_incident_looks_again(
     world: World, begin: Begin, run: Run, told: Words
 ) -> None:
     """What it decided on may be no more: nothing is done, and that is no general refusal."""
-    world.rulebook = FixedRulebook(match("start_dependency", cause="dependency_down"))
-    world.containers.crash("db")
-    world.containers.change("web", health="unhealthy")
-    state = await run(await begin(), monitor, analyse)
-    other = (await begin(firing(name="db")))["incident"]
-    await world.store.claim(other, ["container:local/db"])
+    state, other = await held_up(world, begin, run)
     state = await run(state, heal)
-    state = await run(state, heal)
-    waits, said = (
-        bool(state["wake_at"]),
-        [one for one in await told(state, "policy") if "waits" in one],
-    )
+    waits = bool(state["wake_at"])
+    said = [one for one in await told(state, "claimed") if "waits" in one]
     await world.store.finish(other, "self_resolved", "it is well", None)
     state = await run(state, healed)
 
